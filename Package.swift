@@ -1,0 +1,136 @@
+// swift-tools-version: 6.2
+// The targets and what each may import are section 2 of Docs/Architecture.md;
+// Tests/ArchitectureTests holds the sources to it.
+
+import PackageDescription
+
+let package = Package(
+    name: "shoal",
+    products: [.executable(name: "shoal", targets: ["shoal"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "COpenSSL",
+            pkgConfig: "libcrypto",
+            providers: [.apt(["libssl-dev"])]
+        ),
+        .systemLibrary(
+            name: "CXXHash",
+            pkgConfig: "libxxhash",
+            providers: [.apt(["libxxhash-dev"])]
+        ),
+        .target(name: "CSwarmHash"),
+        .target(name: "SwarmModel"),
+        .target(name: "SwarmWire", dependencies: ["SwarmModel"]),
+        .target(
+            name: "SwarmCore",
+            dependencies: [
+                "SwarmModel", .collections("OrderedCollections"), .collections("DequeModule"),
+            ]
+        ),
+        .target(
+            name: "SwarmHash",
+            dependencies: ["SwarmModel", "CSwarmHash", "COpenSSL", "CXXHash"]
+        ),
+        .target(
+            name: "SwarmStorage",
+            dependencies: ["SwarmModel", "SwarmHash", .system]
+        ),
+        .target(
+            name: "SwarmRuntime",
+            dependencies: [
+                "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
+                .hummingbird, .httpClient,
+            ]
+        ),
+        .target(
+            name: "SwarmPeer",
+            dependencies: [
+                "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage", "SwarmModel", "SwarmWire",
+                .nio("NIOCore"), .nio("NIOPosix"), .logging, .lifecycle, .hummingbird, .httpClient,
+                .system,
+            ]
+        ),
+        .target(
+            name: "SwarmTracker",
+            dependencies: [
+                "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .nio("NIOCore"), .logging,
+                .lifecycle, .hummingbird,
+            ]
+        ),
+        .executableTarget(
+            name: "shoal",
+            dependencies: [
+                "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmRuntime", "SwarmPeer",
+                "SwarmTracker", .logging, .httpClient, .nio("NIOCore"), .nio("NIOHTTP1"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .system,
+            ]
+        ),
+        .testTarget(name: "ArchitectureTests"),
+        .testTarget(name: "SwarmModelTests", dependencies: ["SwarmModel"]),
+        .testTarget(name: "SwarmWireTests", dependencies: ["SwarmWire", "SwarmModel"]),
+        .testTarget(
+            name: "SwarmCoreTests",
+            dependencies: ["SwarmCore", "SwarmModel", .collections("DequeModule")]
+        ),
+        .testTarget(name: "SwarmHashTests", dependencies: ["SwarmHash", "SwarmModel", "COpenSSL"]),
+        .testTarget(
+            name: "SwarmStorageTests",
+            dependencies: ["SwarmStorage", "SwarmHash", "SwarmModel", .system]
+        ),
+        .testTarget(
+            name: "SwarmPeerTests",
+            dependencies: [
+                "SwarmPeer", "SwarmRuntime", "SwarmTracker", "SwarmStorage", "SwarmHash",
+                "SwarmCore", "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .logging,
+                .nio("NIOEmbedded"),
+            ]
+        ),
+        .testTarget(
+            name: "ShoalTests",
+            dependencies: [
+                "shoal", "SwarmHash", "SwarmModel", "SwarmWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .testTarget(
+            name: "SwarmTrackerTests",
+            dependencies: [
+                "SwarmTracker", "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .logging,
+                .httpClient, .lifecycle, .nio("NIOCore"), .nio("NIOHTTP1"),
+            ]
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+for target in package.targets where target.type != .system {
+    target.swiftSettings = [
+        .treatAllWarnings(as: .error),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ]
+}
+
+extension Target.Dependency {
+    static func nio(_ name: String) -> Self { .product(name: name, package: "swift-nio") }
+    static func collections(_ name: String) -> Self {
+        .product(name: name, package: "swift-collections")
+    }
+    static let logging = product(name: "Logging", package: "swift-log")
+    static let system = product(name: "SystemPackage", package: "swift-system")
+    static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
+}
