@@ -1,0 +1,89 @@
+internal import SwarmHash
+internal import SwarmModel
+internal import Testing
+
+@Suite("Hash kernels")
+struct HashKernelTests {
+    @Test(
+        "every available kernel hashes leaves as libcrypto does",
+        arguments: HashKernel.available,
+        [
+            0, 1, 55, 56, 63, 64, 65, 119, 120, 16383, 16384, 16385, 2 * 16384, 3 * 16384 + 1,
+            4 * 16384, 5 * 16384, 6 * 16384 - 1, 7 * 16384, 9 * 16384, 10 * 16384, 15 * 16384,
+            16 * 16384, 16 * 16384 + 1, 17 * 16384, 26 * 16384, 31 * 16384, 32 * 16384,
+            33 * 16384 - 16383, 33 * 16384,
+        ]
+    )
+    func leaves(kernel: HashKernel, length: Int) {
+        // The odd start shows whether a kernel assumes an alignment.
+        let bytes = randomBytes(length + 1, seed: UInt64(length))
+        let digests = bytes.withUnsafeBytes { buffer in
+            LeafHasher.leaves(of: UnsafeRawBufferPointer(rebasing: buffer[1...]), using: kernel)
+        }
+        let expected = stride(from: 1, to: bytes.count, by: 16384).map { start in
+            oracleSHA256(Array(bytes[start..<min(start + 16384, bytes.count)]))
+        }
+        #expect(digests == expected)
+    }
+
+    @Test(
+        "every available kernel hashes tree nodes as libcrypto does",
+        arguments: HashKernel.available
+    )
+    func parents(kernel: HashKernel) {
+        for count in 0...70 {
+            let nodes = sampleLeaves(2 * count)
+            let expected = (0..<count).map {
+                oracleSHA256(nodes[2 * $0].bytes + nodes[2 * $0 + 1].bytes)
+            }
+            #expect(MerkleTree.parents(of: nodes, using: kernel) == expected)
+        }
+    }
+
+    @Test("a kernel writes the digests it was asked for and nothing beside them")
+    func bounds() {
+        let bytes = randomBytes(5 * 16384 + 7, seed: 5)
+        let mark = oracleSHA256([7])
+        for kernel in HashKernel.available {
+            var digests = [Digest](repeating: mark, count: 8)
+            digests.withUnsafeMutableBufferPointer { buffer in
+                let middle = UnsafeMutableBufferPointer(rebasing: buffer[1..<7])
+                bytes.withUnsafeBytes { LeafHasher.hashLeaves($0, into: middle, using: kernel) }
+            }
+            #expect(digests.first == mark && digests.last == mark)
+            #expect(!digests[1..<7].contains(mark))
+        }
+    }
+
+    @Test("libcrypto is always available, and the list is fastest first")
+    func available() {
+        #expect(HashKernel.available.last == .openssl)
+        #expect(HashKernel.allCases == [.avx512, .shani, .openssl])
+    }
+
+    @Test("without a request the fastest kernel is chosen")
+    func choice() {
+        let all = HashKernel.allCases
+        #expect(HashKernelChoice(requested: nil, available: all).kernel == .avx512)
+        #expect(HashKernelChoice(requested: nil, available: [.shani, .openssl]).kernel == .shani)
+        #expect(HashKernelChoice(requested: "", available: all).requested == nil)
+        #expect(!HashKernelChoice(requested: nil, available: all).isFallback)
+    }
+
+    @Test("a named kernel is chosen when it is there", arguments: HashKernel.allCases)
+    func namedChoice(kernel: HashKernel) {
+        let choice = HashKernelChoice(requested: kernel.rawValue, available: HashKernel.allCases)
+        #expect(choice.kernel == kernel)
+        #expect(!choice.isFallback)
+    }
+
+    @Test("an unknown or missing kernel falls back to libcrypto and says so")
+    func fallback() {
+        for name in ["avx512", "AVX512", "neon"] {
+            let choice = HashKernelChoice(requested: name, available: [.shani, .openssl])
+            #expect(choice.kernel == .openssl)
+            #expect(choice.isFallback)
+            #expect(choice.requested == name)
+        }
+    }
+}
