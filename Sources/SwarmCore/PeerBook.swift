@@ -1,0 +1,175 @@
+import OrderedCollections
+package import SwarmModel
+
+/// The addresses at which peers of the swarm may be reached, when each may be dialled again, and who is
+/// banned. Bounded; bans end.
+package struct PeerBook: Sendable {
+    package enum State: Hashable, Sendable {
+        /// May be dialled from then on.
+        case idle(until: Instant)
+        case dialling
+        case connected(ConnectionID)
+    }
+
+    package struct Entry: Hashable, Sendable {
+        package var state: State
+        /// Dials that failed since the last success.
+        package var failures = 0
+    }
+
+    private struct Ban: Hashable, Sendable {
+        var peer: PeerID
+        var endpoint: Endpoint?
+        var until: Instant
+        var count: Int
+    }
+
+    private var entries: OrderedDictionary<Endpoint, Entry> = [:]
+    private var bans: [Ban] = []
+    /// Addresses at which we met ourselves.
+    private var ours: [Endpoint] = []
+    private var random: SeededRandom
+    private let settings: SwarmSettings
+
+    /// Bans kept; beyond, the one that ends first is dropped.
+    package static let bansMax = 1024
+    /// Own addresses kept: a host has few.
+    package static let oursMax = 16
+
+    package init(settings: SwarmSettings, random: SeededRandom) {
+        self.settings = settings
+        self.random = random
+    }
+
+    package var count: Int { entries.count }
+    package var diallingCount: Int { entries.values.count { $0.state == .dialling } }
+
+    package mutating func learn(_ endpoints: [Endpoint], at now: Instant) {
+        for endpoint in endpoints
+        where entries[endpoint] == nil && endpoint.port != 0 && !ours.contains(endpoint) {
+            guard entries.count < settings.knownPeersMax || dropWorst() else { return }
+            entries[endpoint] = Entry(state: .idle(until: max(now, banEnd(endpoint) ?? now)))
+        }
+    }
+
+    /// Makes room: forgets the idle address that failed most. False when none has failed.
+    private mutating func dropWorst() -> Bool {
+        let failed = entries.elements.filter { entry in
+            if case .idle = entry.value.state { entry.value.failures > 0 } else { false }
+        }
+        guard let worst = failed.max(by: { $0.value.failures < $1.value.failures }) else {
+            return false
+        }
+        entries[worst.key] = nil
+        return true
+    }
+
+    /// The connection there was one to ourselves: never dialled again.
+    package mutating func isOurs(_ endpoint: Endpoint) {
+        entries[endpoint] = nil
+        if ours.count < Self.oursMax, !ours.contains(endpoint) { ours.append(endpoint) }
+    }
+
+    /// The tracker says that they left. Those we are connected to prove the contrary.
+    package mutating func forget(_ endpoint: Endpoint) {
+        if case .idle = entries[endpoint]?.state { entries[endpoint] = nil }
+    }
+
+    /// Up to `count` addresses to dial now; each is marked.
+    package mutating func nextDials(_ count: Int, at now: Instant) -> [Endpoint] {
+        guard count > 0, !entries.isEmpty else { return [] }
+        var chosen: [Endpoint] = []
+        let start = Int.random(in: 0..<entries.count, using: &random)
+        for offset in 0..<entries.count where chosen.count < count {
+            let index = (start + offset) % entries.count
+            let (endpoint, entry) = entries.elements[index]
+            guard case .idle(let until) = entry.state, until <= now,
+                !isBanned(peer: nil, endpoint: endpoint, at: now)
+            else { continue }
+            entries.values[index].state = .dialling
+            chosen.append(endpoint)
+        }
+        return chosen
+    }
+
+    /// When the next address may be dialled.
+    package var deadline: Instant? {
+        var next: Instant?
+        for entry in entries.values {
+            if case .idle(let until) = entry.state { next = earlier(next, until) }
+        }
+        return next
+    }
+
+    package mutating func dialFailed(_ endpoint: Endpoint, at now: Instant) {
+        guard entries[endpoint]?.state == .dialling else { return }
+        backOff(endpoint, at: now)
+    }
+
+    package mutating func connected(_ endpoint: Endpoint, _ id: ConnectionID, at now: Instant) {
+        learn([endpoint], at: now)
+        guard entries[endpoint] != nil else { return }
+        entries[endpoint]?.state = .connected(id)
+    }
+
+    /// The connection has proven useful: the next failure starts the back-off anew.
+    package mutating func proved(_ endpoint: Endpoint) { entries[endpoint]?.failures = 0 }
+
+    package mutating func disconnected(_ endpoint: Endpoint, _ id: ConnectionID, at now: Instant) {
+        guard entries[endpoint]?.state == .connected(id) else { return }
+        backOff(endpoint, at: now)
+    }
+
+    /// Full jitter (Brooker 2015): an even draw between nothing and the doubled wait keeps a restarted
+    /// swarm from dialling in step.
+    private mutating func backOff(_ endpoint: Endpoint, at now: Instant) {
+        guard let failures = entries[endpoint]?.failures else { return }
+        let ceiling = min(
+            settings.dialBackoffMax,
+            settings.dialBackoff * Double(1 << min(failures, 16))
+        )
+        let wait = settings.dialBackoff + ceiling * Double.random(in: 0..<1, using: &random)
+        entries[endpoint]?.failures = min(failures + 1, 16)
+        let until = max(now + wait, banEnd(endpoint) ?? now)
+        entries[endpoint]?.state = .idle(until: until)
+    }
+
+    // MARK: Bans
+
+    /// Bans a peer that sent wrong bytes, by id and by the address where it listens.
+    package mutating func ban(peer: PeerID, endpoint: Endpoint?, at now: Instant) {
+        let earlierBans = bans.filter {
+            $0.peer == peer || ($0.endpoint != nil && $0.endpoint == endpoint)
+        }
+        let count = (earlierBans.map(\.count).max() ?? 0) + 1
+        bans.removeAll { earlierBans.contains($0) }
+        if bans.count >= Self.bansMax, let first = bans.min(by: { $0.until < $1.until }) {
+            bans.removeAll { $0 == first }
+        }
+        let duration = min(
+            settings.banDuration * Double(1 << min(count - 1, 8)),
+            settings.banDurationMax
+        )
+        let end = now + duration
+        bans.append(Ban(peer: peer, endpoint: endpoint, until: end, count: count))
+        if let endpoint, case .idle = entries[endpoint]?.state {
+            entries[endpoint]?.state = .idle(until: end)
+        }
+    }
+
+    /// When an address stops being banned; nil when it is not.
+    private func banEnd(_ endpoint: Endpoint) -> Instant? {
+        bans.filter { $0.endpoint == endpoint }.map(\.until).max()
+    }
+
+    package func isBanned(peer: PeerID?, endpoint: Endpoint?, at now: Instant) -> Bool {
+        bans.contains {
+            $0.until > now
+                && ($0.peer == peer || ($0.endpoint != nil && $0.endpoint == endpoint))
+        }
+    }
+
+    package func bannedPeers(at now: Instant) -> [PeerID] {
+        bans.filter { $0.until > now }.map(\.peer)
+    }
+}

@@ -1,0 +1,234 @@
+package import SwarmModel
+
+/// What a peer did that the protocol does not allow. The connection is closed; the peer is not banned,
+/// since only wrong bytes prove ill will or a broken host.
+package struct Violation: Error, Hashable, Sendable {
+    package let what: String
+    package init(_ what: String) { self.what = what }
+}
+
+/// One connection as the protocol sees it: who chokes and wants whom, what the peer has, what was asked
+/// of it and what it asked for. Knows nothing of other connections.
+///
+/// Availability: *unsaid* until the first of bitfield, have-all, have-none or have (BEP 3, BEP 6); *raw*
+/// while the number of pieces is unknown (a magnet join); *known* after that.
+package struct PeerSession: Sendable {
+    package enum Availability: Hashable, Sendable {
+        case unsaid
+        case raw(RawAvailability)
+        case known(Bitfield)
+    }
+
+    /// What a peer said before we knew how many pieces there are.
+    package struct RawAvailability: Hashable, Sendable {
+        package var bitfield: [UInt8]?
+        package var hasAll = false
+        package var haves: [UInt32] = []
+        /// Haves kept; a peer that sends more before we have metadata is closed.
+        package static let havesMax = 1 << 16
+    }
+
+    package let facts: ConnectionFacts
+    package let openedAt: Instant
+    package private(set) var availability = Availability.unsaid
+    package var extended: ExtendedHandshake?
+    package var isUploadOnly = false
+
+    // As BEP 3 starts a connection: choked and not interested on both sides.
+    package var amChoking = true
+    package var amInterested = false
+    package var isChoking = true
+    package var isInterested = false
+
+    package var pipeline: RequestPipeline
+    package var uploads = UploadQueue()
+    package var receivedBytes = 0
+    package var lastReceivedAt: Instant
+    package var lastSentAt: Instant
+    /// Pieces that the peer has and we lack.
+    package var interestingCount = 0
+    package var hashServes = 0
+    /// Its pieces are in the picker's counts: those of a peer that came complete are not, nor those of
+    /// one that has said nothing.
+    package var isCounted = false
+    /// Nothing is asked of it before then: it rejects while it does not choke.
+    package private(set) var refusesUntil: Instant?
+    private var refusals = 0
+    /// When it was last unchoked, for rotation.
+    package var unchokedAt: Instant?
+
+    package init(_ facts: ConnectionFacts, at now: Instant) {
+        self.facts = facts
+        openedAt = now
+        lastReceivedAt = now
+        lastSentAt = now
+        pipeline = RequestPipeline(at: now)
+    }
+
+    package var id: ConnectionID { facts.id }
+
+    /// The pieces the peer has; nil while that is not known.
+    package var pieces: Bitfield? {
+        if case .known(let pieces) = availability { pieces } else { nil }
+    }
+    /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of metadata.
+    package var isSeed: Bool { pieces.map { $0.isFull && $0.count > 0 } ?? false }
+    package var hasSaidAvailability: Bool { availability != .unsaid }
+
+    /// Where the peer listens, as far as it is known.
+    package var listenEndpoint: Endpoint? {
+        guard facts.isIncoming else { return facts.endpoint }
+        guard let port = extended?.listenPort, port != 0 else { return nil }
+        return Endpoint(address: facts.endpoint.address, port: port)
+    }
+
+    // An extension whose id is 0 is switched off (BEP 10).
+    package var takesMetadata: Bool { extended?.metadataID ?? 0 != 0 }
+    package var takesDoesNotHave: Bool { extended?.doesNotHaveID ?? 0 != 0 }
+    package var takesUploadOnly: Bool { extended?.uploadOnlyID ?? 0 != 0 }
+
+    package var locality: Locality { extended?.locality ?? .unknown }
+
+    /// Bytes of one request to this peer.
+    package func requestLength(_ settings: SwarmSettings) -> Int {
+        guard let theirs = extended?.requestLengthMax else { return settings.foreignRequestLength }
+        let limit = min(settings.requestLength, theirs, settings.requestLengthMax)
+        return max(limit, settings.foreignRequestLength)
+    }
+
+    /// Requests the peer queues (`reqq`).
+    package func queueLength(_ settings: SwarmSettings) -> Int {
+        let theirs = extended?.requestQueueLength ?? settings.foreignQueueLength
+        return max(1, min(theirs, settings.uploadQueueLength))
+    }
+
+    /// A later extended handshake changes what it names and leaves the rest (BEP 10).
+    package mutating func says(_ handshake: ExtendedHandshake) {
+        var merged = handshake
+        if let before = extended {
+            merged.metadataID = merged.metadataID ?? before.metadataID
+            merged.doesNotHaveID = merged.doesNotHaveID ?? before.doesNotHaveID
+            merged.uploadOnlyID = merged.uploadOnlyID ?? before.uploadOnlyID
+            merged.client = merged.client ?? before.client
+            merged.listenPort = merged.listenPort ?? before.listenPort
+            merged.requestQueueLength = merged.requestQueueLength ?? before.requestQueueLength
+            merged.metadataSize = merged.metadataSize ?? before.metadataSize
+            merged.locality = merged.locality ?? before.locality
+            merged.generation = merged.generation ?? before.generation
+            merged.requestLengthMax = merged.requestLengthMax ?? before.requestLengthMax
+        }
+        extended = merged
+        if handshake.uploadOnly { isUploadOnly = true }
+    }
+
+    // MARK: Refusals
+
+    /// It rejected a request though it does not choke: an honest peer whose disk fails, or one that will
+    /// never serve. Each such reject in a row doubles the wait.
+    package mutating func refused(at now: Instant) {
+        guard refusesUntil == nil else { return }
+        refusesUntil = now + min(.milliseconds(500) * Double(1 << refusals), .seconds(60))
+        refusals = min(refusals + 1, 7)
+    }
+
+    /// It sent a block.
+    package mutating func obliged() {
+        refusals = 0
+        refusesUntil = nil
+    }
+
+    /// True when a wait ended.
+    package mutating func endRefusal(at now: Instant) -> Bool {
+        guard let until = refusesUntil, until <= now else { return false }
+        refusesUntil = nil
+        return true
+    }
+
+    // MARK: What the peer has
+
+    package mutating func saysBitfield(_ bytes: [UInt8], _ geometry: PieceGeometry?)
+        throws(Violation)
+    {
+        guard availability == .unsaid else {
+            throw Violation("a bitfield after other availability")
+        }
+        guard let geometry else {
+            availability = .raw(RawAvailability(bitfield: bytes))
+            return
+        }
+        guard let pieces = Bitfield(wire: bytes, count: geometry.pieceCount) else {
+            throw Violation(
+                "a bitfield of \(bytes.count) bytes for \(geometry.pieceCount) pieces, or spare bits set"
+            )
+        }
+        availability = .known(pieces)
+    }
+
+    package mutating func saysAll(_ hasAll: Bool, _ geometry: PieceGeometry?) throws(Violation) {
+        guard facts.supportsFast else { throw Violation("have-all or have-none without BEP 6") }
+        guard availability == .unsaid else {
+            throw Violation("have-all or have-none a second time")
+        }
+        guard let geometry else {
+            availability = .raw(RawAvailability(hasAll: hasAll))
+            return
+        }
+        availability = .known(
+            hasAll
+                ? Bitfield(fullCount: geometry.pieceCount) : Bitfield(count: geometry.pieceCount)
+        )
+    }
+
+    /// Returns the piece when the peer did not have it before.
+    package mutating func saysHave(
+        _ number: UInt32,
+        _ geometry: PieceGeometry?
+    ) throws(Violation) -> PieceIndex? {
+        guard let geometry else {
+            var raw = RawAvailability()
+            if case .raw(let said) = availability { raw = said }
+            guard raw.haves.count < RawAvailability.havesMax else {
+                throw Violation("more than \(RawAvailability.havesMax) haves before metadata")
+            }
+            raw.haves.append(number)
+            availability = .raw(raw)
+            return nil
+        }
+        guard let piece = geometry.piece(number) else {
+            throw Violation("have of piece \(number) of \(geometry.pieceCount)")
+        }
+        // A peer with nothing may leave out its bitfield (BEP 3).
+        var pieces = self.pieces ?? Bitfield(count: geometry.pieceCount)
+        availability = .unsaid
+        defer { availability = .known(pieces) }
+        return pieces.insert(piece) ? piece : nil
+    }
+
+    /// BEP 54. Returns the piece when the peer had it.
+    package mutating func saysDoesNotHave(
+        _ number: UInt32,
+        _ geometry: PieceGeometry?
+    ) throws(Violation) -> PieceIndex? {
+        guard let geometry, var pieces else { return nil }
+        guard let piece = geometry.piece(number) else {
+            throw Violation("dont-have of piece \(number) of \(geometry.pieceCount)")
+        }
+        availability = .unsaid
+        defer { availability = .known(pieces) }
+        return pieces.remove(piece) ? piece : nil
+    }
+
+    /// The metainfo is known now: makes what was said so far into pieces.
+    package mutating func learn(_ geometry: PieceGeometry) throws(Violation) {
+        guard case .raw(let raw) = availability else { return }
+        availability = .unsaid
+        if let bytes = raw.bitfield {
+            try saysBitfield(bytes, geometry)
+        } else if raw.hasAll {
+            availability = .known(Bitfield(fullCount: geometry.pieceCount))
+        } else {
+            availability = .known(Bitfield(count: geometry.pieceCount))
+        }
+        for number in raw.haves { _ = try saysHave(number, geometry) }
+    }
+}

@@ -1,0 +1,154 @@
+import DequeModule
+package import SwarmModel
+
+/// What one peer was asked for and has not sent: keeps enough bytes on the way to fill the path, and no
+/// more. Depth follows twice the bandwidth-delay product, and at least ``SwarmSettings/pipelineWindow`` of
+/// transfer, because a source serves several peers in turn.
+package struct RequestPipeline: Hashable, Sendable {
+    package struct Request: Hashable, Sendable {
+        package var range: BlockRange
+        package var sentAt: Instant
+    }
+
+    private(set) var requests: Deque<Request> = []
+    package private(set) var outstandingBytes = 0
+    /// Ranges given up that the peer may still send (fast extension: it answers each with a block or a
+    /// reject). Bounded: the oldest are forgotten.
+    private var givenUp: Deque<BlockRange> = []
+    private static let givenUpMax = 1024
+
+    private var rate: TransferRate
+    private var roundTrip: Duration?
+    /// When a block last arrived, or the first request was sent to an idle peer.
+    package private(set) var progressAt: Instant
+    package private(set) var isSnubbed = false
+
+    package init(at now: Instant) {
+        rate = TransferRate(at: now)
+        progressAt = now
+    }
+
+    package var isEmpty: Bool { requests.isEmpty }
+    package func isWaiting(for range: BlockRange) -> Bool {
+        requests.contains { $0.range == range }
+    }
+    package func bytesPerSecond(at now: Instant) -> Double { rate.bytesPerSecond(at: now) }
+
+    /// How many bytes should be outstanding.
+    package func depth(_ settings: SwarmSettings, unit: Int, at now: Instant) -> Int {
+        if isSnubbed { return unit }
+        let window = max(settings.pipelineWindow, (roundTrip ?? .zero) * 2)
+        let wanted = Int(rate.bytesPerSecond(at: now) * window.inSeconds)
+        return min(max(wanted, settings.outstandingBytesMin), settings.outstandingBytesMax)
+    }
+
+    package mutating func sent(_ range: BlockRange, at now: Instant) {
+        if requests.isEmpty { progressAt = now }
+        requests.append(Request(range: range, sentAt: now))
+        outstandingBytes += range.length
+    }
+
+    package enum Arrival: Hashable, Sendable {
+        case expected
+        /// Given up before; too late, but not wrong.
+        case late
+        case unsolicited
+    }
+
+    package mutating func arrived(_ range: BlockRange, at now: Instant) -> Arrival {
+        rate.add(range.length, at: now)
+        progressAt = now
+        isSnubbed = false
+        if let request = remove(range) {
+            let elapsed = now - request.sentAt
+            roundTrip = min(roundTrip ?? elapsed, elapsed)
+            return .expected
+        }
+        guard let index = givenUp.firstIndex(of: range) else { return .unsolicited }
+        givenUp.remove(at: index)
+        return .late
+    }
+
+    /// The peer refuses; true when it was asked.
+    package mutating func rejected(_ range: BlockRange) -> Bool {
+        if remove(range) != nil { return true }
+        if let index = givenUp.firstIndex(of: range) { givenUp.remove(at: index) }
+        return false
+    }
+
+    /// Stops waiting for a range; true when it was outstanding.
+    package mutating func giveUp(_ range: BlockRange) -> Bool {
+        guard remove(range) != nil else { return false }
+        remember(range)
+        return true
+    }
+
+    /// Stops waiting for all; they may still come.
+    package mutating func giveUpAll() -> [BlockRange] {
+        let ranges = requests.map(\.range)
+        requests.removeAll()
+        outstandingBytes = 0
+        for range in ranges { remember(range) }
+        return ranges
+    }
+
+    package mutating func snub() -> [BlockRange] {
+        isSnubbed = true
+        return giveUpAll()
+    }
+
+    private mutating func remember(_ range: BlockRange) {
+        if givenUp.count >= Self.givenUpMax { givenUp.removeFirst() }
+        givenUp.append(range)
+    }
+
+    private mutating func remove(_ range: BlockRange) -> Request? {
+        // Answers come in the order of the requests, so this looks at the first one nearly always.
+        guard let index = requests.firstIndex(where: { $0.range == range }) else { return nil }
+        outstandingBytes -= range.length
+        return requests.remove(at: index)
+    }
+}
+
+/// A smoothed transfer rate: bytes counted in slots of a quarter second, averaged over the last two
+/// seconds in which anything could have come.
+package struct TransferRate: Hashable, Sendable {
+    private static let slot = Duration.milliseconds(250)
+    private static let slotCount = 8
+
+    private var bytes = Array(repeating: 0, count: slotCount)
+    private var start: Instant
+    private var current: Int64 = 0
+
+    package init(at now: Instant) { start = now }
+
+    private func slotNumber(at now: Instant) -> Int64 {
+        max(0, (now - start).nanoseconds / Self.slot.nanoseconds)
+    }
+
+    package mutating func add(_ count: Int, at now: Instant) {
+        let number = slotNumber(at: now)
+        if number > current {
+            let stale = min(number - current, Int64(Self.slotCount))
+            for offset in 1...stale { bytes[Int((current + offset) % Int64(Self.slotCount))] = 0 }
+            if number - current > Int64(Self.slotCount) {
+                for index in bytes.indices { bytes[index] = 0 }
+            }
+            current = number
+        }
+        bytes[Int(current % Int64(Self.slotCount))] += count
+    }
+
+    package func bytesPerSecond(at now: Instant) -> Double {
+        let number = slotNumber(at: now)
+        let age = number - current
+        guard age < Int64(Self.slotCount) else { return 0 }
+        var sum = 0
+        for offset in 0..<(Int64(Self.slotCount) - age) where current - offset >= 0 {
+            sum += bytes[Int((current - offset) % Int64(Self.slotCount))]
+        }
+        let slots = min(number + 1, Int64(Self.slotCount))
+        let elapsed = min((now - start).inSeconds, Double(slots) * Self.slot.inSeconds)
+        return Double(sum) / max(elapsed, Self.slot.inSeconds)
+    }
+}

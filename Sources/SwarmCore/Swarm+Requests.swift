@@ -1,0 +1,228 @@
+import DequeModule
+import OrderedCollections
+import SwarmModel
+
+/// Asking for blocks, and serving those asked of us.
+extension Swarm {
+    // MARK: Asking
+
+    /// Asks one peer for as much as its pipeline takes.
+    mutating func fill(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
+        guard pausedUntil == nil, picker != nil, let session = sessions[id],
+            !session.isChoking, session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
+        else { return }
+        let unit = session.requestLength(settings)
+        let queueLength = session.queueLength(settings)
+        let depth = session.pipeline.depth(settings, unit: unit, at: now)
+        var room = depth - session.pipeline.outstandingBytes
+        var requests = session.pipeline.requests.count
+        while room > 0, requests < queueLength {
+            guard let choice = picker?.next(for: id, having: pieces, lengthMax: unit) else {
+                return
+            }
+            if choice.isNewPiece { actions.append(.openPiece(choice.range.piece)) }
+            request(choice.range, of: id, at: now, into: &actions)
+            room -= choice.range.length
+            requests += 1
+        }
+    }
+
+    private mutating func request(
+        _ range: BlockRange,
+        of id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        sessions[id]?.pipeline.sent(range, at: now)
+        send(.request(RawBlock(range)), to: id, at: now, into: &actions)
+    }
+
+    mutating func refillAll(at now: Instant, into actions: inout [SwarmAction]) {
+        mustRefill = false
+        // Snubbed peers get what nobody else takes.
+        let snubbed = sessions.values.filter(\.pipeline.isSnubbed).map(\.id)
+        for id in sessions.keys where !snubbed.contains(id) { fill(id, at: now, into: &actions) }
+        for id in snubbed { fill(id, at: now, into: &actions) }
+    }
+
+    // MARK: Giving blocks back
+
+    /// The peer will not send a range that was asked of it. When a second peer was asked for it in the
+    /// endgame it is that one's now, else anybody's.
+    mutating func giveBack(_ range: BlockRange, from id: ConnectionID) {
+        let other =
+            endgameCopies == 0
+            ? nil
+            : sessions.values.first { $0.id != id && $0.pipeline.isWaiting(for: range) }
+        if let other {
+            endgameCopies -= 1
+            picker?.transfer(range, from: id, to: other.id)
+        } else {
+            picker?.release(range, from: id)
+        }
+    }
+
+    /// The peer owns no piece any more; those that must come from one peer alone start anew.
+    mutating func disown(_ id: ConnectionID, into actions: inout [SwarmAction]) {
+        for piece in picker?.disown(id) ?? [] { actions.append(.restartPiece(piece)) }
+    }
+
+    // MARK: Blocks that arrive
+
+    mutating func blockArrived(
+        _ raw: RawBlock,
+        from id: ConnectionID,
+        _ result: BlockResult,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        sessions[id]?.lastReceivedAt = now
+        guard let range = geometry?.alignedRange(of: raw) else {
+            close(id, .violation("a block that was not asked for"), at: now, into: &actions)
+            return
+        }
+        // A closed connection's block still counts: its bytes are on disk.
+        let arrival = sessions[id]?.pipeline.arrived(range, at: now) ?? .late
+        book(range.length, from: id, kept: result == .stored)
+        if arrival == .expected { sessions[id]?.obliged() }
+        switch result {
+        case .stored:
+            picker?.markReceived(range)
+            if endgameCopies > 0 || arrival == .late {
+                cancelElsewhere(range, except: id, at: now, into: &actions)
+            }
+        case .discarded:
+            giveBack(range, from: id)
+            mustRefill = true
+        case .failed(let reason):
+            giveBack(range, from: id)
+            pause(reason, at: now, into: &actions)
+        }
+        if arrival == .unsolicited {
+            close(id, .violation("a block that was not asked for"), at: now, into: &actions)
+            return
+        }
+        fill(id, at: now, into: &actions)
+    }
+
+    private mutating func book(_ bytes: Int, from id: ConnectionID, kept: Bool) {
+        guard let session = sessions[id] else { return }
+        sessions[id]?.receivedBytes += bytes
+        ledger.book(bytes, from: session.locality)
+        if !kept { ledger.duplicateBytes += bytes }
+        if let endpoint = session.listenEndpoint, session.receivedBytes == 0 {
+            self.book.proved(endpoint)
+        }
+    }
+
+    /// The block is here: others that were asked for it, in the endgame or because it was late, need not
+    /// send it.
+    private mutating func cancelElsewhere(
+        _ range: BlockRange,
+        except id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        for other in sessions.keys where other != id {
+            guard sessions[other]?.pipeline.giveUp(range) == true else { continue }
+            endgameCopies = max(0, endgameCopies - 1)
+            send(.cancel(RawBlock(range)), to: other, at: now, into: &actions)
+        }
+    }
+
+    /// Nobody needs to send blocks of this piece any more.
+    mutating func cancelAll(
+        of piece: PieceIndex,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        for id in sessions.keys {
+            let ranges = sessions[id]?.pipeline.requests.map(\.range).filter { $0.piece == piece }
+            for range in ranges ?? [] {
+                _ = sessions[id]?.pipeline.giveUp(range)
+                giveBack(range, from: id)
+                send(.cancel(RawBlock(range)), to: id, at: now, into: &actions)
+            }
+        }
+    }
+
+    // MARK: Requests of the peer, and its rejects
+
+    mutating func requestChanged(
+        _ message: PeerMessage,
+        from id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) throws(Violation) {
+        switch message {
+        case .request(let raw): try requested(raw, by: id, at: now, into: &actions)
+        case .cancel(let raw):
+            if sessions[id]?.uploads.cancel(raw) == true {
+                reject(raw, to: id, at: now, into: &actions)
+            }
+        case .reject(let raw):
+            guard hasFast(id) else { throw Violation("a reject without BEP 6") }
+            guard let range = geometry?.alignedRange(of: raw) else {
+                throw Violation("a reject of a block that was not asked for")
+            }
+            if sessions[id]?.pipeline.rejected(range) == true {
+                sessions[id]?.refused(at: now)
+                giveBack(range, from: id)
+                disown(id, into: &actions)
+                mustRefill = true
+            }
+        default: break
+        }
+    }
+
+    private mutating func requested(
+        _ raw: RawBlock,
+        by id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) throws(Violation) {
+        guard let content, let verified = picker?.verified else {
+            throw Violation("a request before we have metadata")
+        }
+        guard let piece = content.geometry.piece(raw.piece), raw.length > 0,
+            UInt64(raw.begin) + UInt64(raw.length) <= UInt64(content.geometry.pieceLength)
+        else { throw Violation("a request outside of its piece: \(raw)") }
+        guard let session = sessions[id], !session.amChoking, verified[piece],
+            let range = content.geometry.servedRange(of: raw, lengthMax: settings.requestLengthMax),
+            sessions[id]?.uploads.append(range, lengthMax: settings.uploadQueueLength) == true
+        else {
+            reject(raw, to: id, at: now, into: &actions)
+            return
+        }
+        serve(id, at: now, into: &actions)
+    }
+
+    /// Hands the transport what the peer's credit allows.
+    private mutating func serve(
+        _ id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        while let range = sessions[id]?.uploads.next(credit: settings.uploadCreditBytes, at: now) {
+            sessions[id]?.lastSentAt = now
+            actions.append(.sendBlock(range, to: id))
+        }
+    }
+
+    mutating func uploadFinished(
+        _ raw: RawBlock,
+        to id: ConnectionID,
+        wasSent: Bool,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        guard sessions[id] != nil else { return }
+        sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
+        if wasSent {
+            uploadedBytes += Int(raw.length)
+        } else {
+            reject(raw, to: id, at: now, into: &actions)
+        }
+        serve(id, at: now, into: &actions)
+    }
+}

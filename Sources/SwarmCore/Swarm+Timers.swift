@@ -1,0 +1,136 @@
+import DequeModule
+import OrderedCollections
+import SwarmModel
+
+/// What happens because time has passed.
+extension Swarm {
+    mutating func runTimers(at now: Instant, into actions: inout [SwarmAction]) {
+        if let due = commits.take(at: now) { actions.append(.commit(due)) }
+        if let until = pausedUntil, until <= now {
+            resume(into: &actions)
+        }
+        expireHashes(at: now, into: &actions)
+        if housekeepingAt <= now {
+            housekeepingAt = now + Self.housekeepingInterval
+            for id in sessions.keys { inspect(id, at: now, into: &actions) }
+            helpInEndgame(at: now, into: &actions)
+        }
+        if rechokeAt <= now {
+            rechokeAt = now + settings.rechokeInterval
+            rechoke(at: now, into: &actions)
+        }
+    }
+
+    private mutating func expireHashes(at now: Instant, into actions: inout [SwarmAction]) {
+        if metadata.expire(at: now) || metadata.source == nil {
+            for id in sessions.keys { askMetadata(of: id, at: now, into: &actions) }
+        }
+        guard !layers.isComplete || !audits.isEmpty else { return }
+        layers.expire(at: now)
+        for id in sessions.keys { askHashes(of: id, at: now, into: &actions) }
+        askLeaves(at: now, into: &actions)
+    }
+
+    // MARK: One connection
+
+    private mutating func inspect(
+        _ id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        if sessions[id]?.endRefusal(at: now) == true { mustRefill = true }
+        guard let session = sessions[id] else { return }
+        if now - session.lastReceivedAt >= settings.idleCloseAfter {
+            close(id, .idle, at: now, into: &actions)
+        } else if let since = session.uploads.progressAt, session.uploads.isInTransport,
+            now - since >= settings.uploadStallCloseAfter
+        {
+            close(id, .notReading, at: now, into: &actions)
+        } else if !session.pipeline.isEmpty, now - session.pipeline.progressAt >= settings.snubAfter
+        {
+            snub(id, at: now, into: &actions)
+        } else if now - session.lastSentAt >= settings.keepAliveInterval {
+            send(.keepAlive, to: id, at: now, into: &actions)
+        }
+    }
+
+    /// The peer sends nothing of what it was asked for: others are asked, it gets one request at a time
+    /// until it delivers, and is closed when it never does.
+    private mutating func snub(
+        _ id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        guard let session = sessions[id] else { return }
+        if now - session.pipeline.progressAt >= settings.stallCloseAfter {
+            close(id, .stalled, at: now, into: &actions)
+            return
+        }
+        guard !session.pipeline.isSnubbed else { return }
+        actions.append(.trace(.peerSnubbed(id)))
+        for range in sessions[id]?.pipeline.snub() ?? [] {
+            giveBack(range, from: id)
+            send(.cancel(RawBlock(range)), to: id, at: now, into: &actions)
+        }
+        disown(id, into: &actions)
+        mustRefill = true
+    }
+
+    // MARK: Endgame
+
+    /// When every block is asked of somebody, idle peers are asked for the oldest ones too, each at most
+    /// once more (BitTorrent's endgame, bounded as in Dean and Barroso, The Tail at Scale).
+    private mutating func helpInEndgame(at now: Instant, into actions: inout [SwarmAction]) {
+        guard pausedUntil == nil, let picker, picker.isEndgame else { return }
+        for id in sessions.keys {
+            guard let session = sessions[id], session.pipeline.isEmpty, !session.isChoking,
+                session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
+            else { continue }
+            let unit = session.requestLength(settings)
+            let overdue = overdueRequest(having: pieces, lengthMax: unit, at: now)
+            guard let overdue, picker.activePiece(overdue.piece)?.isExclusive == false else {
+                continue
+            }
+            endgameCopies += 1
+            sessions[id]?.pipeline.sent(overdue, at: now)
+            send(.request(RawBlock(overdue)), to: id, at: now, into: &actions)
+        }
+    }
+
+    /// The oldest request of any peer that is old enough, asked of one peer only, and within reach.
+    private func overdueRequest(
+        having pieces: Bitfield,
+        lengthMax: Int,
+        at now: Instant
+    ) -> BlockRange? {
+        var oldest: RequestPipeline.Request?
+        for session in sessions.values {
+            for request in session.pipeline.requests
+            where now - request.sentAt >= settings.endgameAge && pieces[request.range.piece]
+                && request.range.length <= lengthMax
+                && request.sentAt < oldest?.sentAt ?? now
+            {
+                let askers = sessions.values.count { other in
+                    other.pipeline.requests.contains { $0.range == request.range }
+                }
+                if askers == 1 { oldest = request }
+            }
+        }
+        return oldest?.range
+    }
+
+    // MARK: Choking
+
+    private mutating func rechoke(at now: Instant, into actions: inout [SwarmAction]) {
+        let candidates = sessions.values.filter(\.isInterested).map { choice(of: $0) }
+        let chosen = Choker.unchoked(among: candidates, slots: settings.uploadSlots)
+        for candidate in candidates {
+            let isChosen = chosen.contains(candidate.id)
+            if isChosen, !candidate.isUnchoked {
+                unchoke(candidate.id, at: now, into: &actions)
+            } else if !isChosen, candidate.isUnchoked {
+                choke(candidate.id, at: now, into: &actions)
+            }
+        }
+    }
+}

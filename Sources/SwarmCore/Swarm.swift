@@ -1,0 +1,203 @@
+import OrderedCollections
+package import SwarmModel
+
+/// Everything one peer decides about one swarm: the root machine. It composes the small ones (sessions,
+/// picker, exchanges, audits, book) and holds no rule of its own beyond their order.
+///
+/// Events come in through ``handle(_:at:into:)``, actions are appended, and ``deadline`` says when to send
+/// a tick. It names bytes and never holds any.
+package struct Swarm: Sendable {
+    package let settings: SwarmSettings
+    package let me: PeerID
+
+    package internal(set) var content: SwarmContent?
+    package internal(set) var picker: PiecePicker?
+    var sessions: OrderedDictionary<ConnectionID, PeerSession> = [:]
+    package internal(set) var book: PeerBook
+    package internal(set) var ledger = Ledger()
+    var layers: LayerExchange
+    var metadata: MetadataExchange
+    var audits: [PieceAudit] = []
+    var commits: CommitQueue
+    var files = FileProgress()
+    var departed = DepartedSenders()
+    var random: SeededRandom
+
+    /// No blocks are asked for before then: the disk refused a write.
+    package internal(set) var pausedUntil: Instant?
+    package internal(set) var pauseReason: String?
+    var housekeepingAt: Instant
+    var rechokeAt: Instant
+    /// Blocks asked of a second peer in the endgame and not yet here.
+    var endgameCopies = 0
+    /// Payload bytes sent to peers.
+    package internal(set) var uploadedBytes = 0
+    /// A block became free that some other peer may be asked for.
+    var mustRefill = false
+
+    /// How often sessions are looked over for silence, snubs and endgame.
+    package static let housekeepingInterval = Duration.milliseconds(500)
+
+    /// `content` is nil when the metainfo must come from peers (BEP 9).
+    package init(
+        me: PeerID,
+        settings: SwarmSettings,
+        random: SeededRandom,
+        at now: Instant
+    ) {
+        var random = random
+        self.me = me
+        self.settings = settings
+        book = PeerBook(settings: settings, random: random.fork())
+        layers = LayerExchange([], settings: settings)
+        metadata = MetadataExchange(settings: settings)
+        commits = CommitQueue(settings: settings)
+        self.random = random
+        housekeepingAt = now + Self.housekeepingInterval
+        rechokeAt = now + settings.rechokeInterval
+    }
+
+    package var geometry: PieceGeometry? { content?.geometry }
+    package var isComplete: Bool { picker?.isComplete ?? false }
+    /// Every file is sealed: the view may appear.
+    package var isSealed: Bool { content != nil && files.isAllSealed }
+
+    package mutating func handle(
+        _ event: SwarmEvent,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        switch event {
+        case .connectionOpened, .dialFailed, .connectionClosed, .peersLearned, .rosterUpdated:
+            handleConnection(event, at: now, into: &actions)
+        case .received(let message, let id):
+            receive(message, from: id, at: now, into: &actions)
+        case .blockArrived(let raw, let id, let result):
+            blockArrived(raw, from: id, result, at: now, into: &actions)
+        case .pieceVerified(let piece): pieceVerified(piece, at: now, into: &actions)
+        case .pieceFailed(let piece, let senders):
+            pieceFailed(piece, senders: senders, at: now, into: &actions)
+        case .pieceAudited(let piece, let wrong):
+            pieceAudited(piece, wrongBlocks: wrong, at: now, into: &actions)
+        case .blockSent(let raw, let id):
+            uploadFinished(raw, to: id, wasSent: true, at: now, into: &actions)
+        case .blockUnreadable(let raw, let id):
+            uploadFinished(raw, to: id, wasSent: false, at: now, into: &actions)
+        case .hashesChecked, .layerCompleted, .hashesServed, .metadataArrived, .metadataRefuted,
+            .contentKnown:
+            handleContent(event, at: now, into: &actions)
+        case .committed, .sealed, .damaged, .storageFailed:
+            handleStorage(event, at: now, into: &actions)
+        case .tick: break
+        }
+        if now >= deadline ?? now { runTimers(at: now, into: &actions) }
+        if mustRefill { refillAll(at: now, into: &actions) }
+        dialMore(at: now, into: &actions)
+    }
+
+    /// The open connections, in the order of opening.
+    package var connections: [PeerSession] { Array(sessions.values) }
+
+    /// When to send a tick at the latest.
+    package var deadline: Instant? {
+        var next = sessions.isEmpty ? nil : min(housekeepingAt, rechokeAt)
+        next = earlier(next, commits.deadline)
+        next = earlier(next, layers.deadline)
+        next = earlier(next, metadata.deadline)
+        next = earlier(next, pausedUntil)
+        for audit in audits { next = earlier(next, audit.deadline) }
+        if dialRoom > 0 { next = earlier(next, book.deadline) }
+        return next
+    }
+
+    /// Sends a message and notes that the connection is alive.
+    mutating func send(
+        _ message: PeerMessage,
+        to id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        sessions[id]?.lastSentAt = now
+        actions.append(.send(message, to: id))
+    }
+
+    /// Commits what is verified, whatever its age: before the process ends.
+    package mutating func flush(at now: Instant, into actions: inout [SwarmAction]) {
+        if let pieces = commits.take(at: now, force: true) { actions.append(.commit(pieces)) }
+    }
+}
+
+/// How far each file is: pieces still missing, and whether it is sealed.
+struct FileProgress: Hashable, Sendable {
+    private(set) var missing: [Int] = []
+    private(set) var sealed: [Bool] = []
+    private var unsealedCount = 0
+
+    init() {}
+
+    init(_ content: SwarmContent) {
+        let geometry = content.geometry
+        for file in geometry.files {
+            let numbers = geometry.pieceNumbers(of: file)
+            missing.append(numbers.count { !content.verified[bit: $0] })
+            sealed.append(false)
+            unsealedCount += 1
+        }
+        for file in content.sealed {
+            markSealed(file)
+            for copy in content.duplicates where copy.original == file { markSealed(copy.file) }
+        }
+        for file in geometry.files where geometry.length(of: file) == 0 { markSealed(file) }
+    }
+
+    var isAllSealed: Bool { unsealedCount == 0 }
+
+    /// True when this was the last piece of the file.
+    mutating func pieceVerified(in file: FileIndex) -> Bool {
+        missing[file.number] -= 1
+        return missing[file.number] == 0
+    }
+
+    mutating func pieceLost(in file: FileIndex) {
+        missing[file.number] += 1
+        markUnsealed(file)
+    }
+
+    mutating func markUnsealed(_ file: FileIndex) {
+        guard sealed[file.number] else { return }
+        sealed[file.number] = false
+        unsealedCount += 1
+    }
+
+    /// All pieces are here, and the file is not sealed.
+    func awaitsSeal(_ file: FileIndex) -> Bool {
+        missing[file.number] == 0 && !sealed[file.number]
+    }
+
+    mutating func markSealed(_ file: FileIndex) {
+        guard !sealed[file.number] else { return }
+        sealed[file.number] = true
+        unsealedCount -= 1
+    }
+}
+
+/// Who was behind connections that have closed, so that a piece that fails later still has its senders.
+struct DepartedSenders: Hashable, Sendable {
+    struct Sender: Hashable, Sendable {
+        var id: ConnectionID
+        var peer: PeerID
+        var endpoint: Endpoint?
+    }
+    private var senders: [Sender] = []
+    /// Connections remembered: more than ever feed the pieces in progress at once.
+    static let countMax = 1024
+
+    mutating func remember(_ session: PeerSession) {
+        if senders.count >= Self.countMax { senders.removeFirst() }
+        senders.append(
+            Sender(id: session.id, peer: session.facts.peer, endpoint: session.listenEndpoint)
+        )
+    }
+
+    func sender(_ id: ConnectionID) -> Sender? { senders.last { $0.id == id } }
+}
