@@ -1,0 +1,123 @@
+internal import SwarmModel
+internal import Synchronization
+internal import SystemPackage
+
+extension Content {
+    /// Makes a blob of a complete partial, after reading all of it from media once more. Returns the
+    /// pieces, numbered within the file, that have to be fetched again; none when it is sealed.
+    func seal(_ checker: PieceChecker) throws(StorageError) -> [Int] {
+        try sealGate.withLock { _ throws(StorageError) in
+            let (home, claimed, owesSync) = state.withLock {
+                ($0.home, $0.claimed, $0.owesDirectorySync)
+            }
+            if home != .partial {
+                if owesSync { try syncDirectories() }
+                return []
+            }
+            if try adoptBlob() { return [] }
+            let missing = checker.expected.indices.filter {
+                !claimed.covers(blocks(of: $0, checker))
+            }
+            guard missing.isEmpty else { return missing }
+            let damaged = try recheck(checker)
+            guard damaged.isEmpty else {
+                try retract(damaged.map { blocks(of: $0, checker) })
+                return damaged
+            }
+            try moveToBlobs()
+            return []
+        }
+    }
+
+    private func blocks(of piece: Int, _ checker: PieceChecker) -> Range<Int> {
+        let start = piece * checker.pieceLength
+        return Self.blocks(start..<start + checker.length(of: piece))
+    }
+
+    /// Another version may have sealed the same content meanwhile.
+    private func adoptBlob() throws(StorageError) -> Bool {
+        guard let status = try fileSystem.entry(at: blob),
+            status.kind == .file, status.size == length
+        else { return false }
+        try journal?.append([JournalRecord(.removed, root)])
+        state.withLock { state in
+            state.home = .blob
+            state.file = nil
+            state.forgetUnclaimed()
+        }
+        try fileSystem.removeTree(partial)
+        return true
+    }
+
+    private func recheck(_ checker: PieceChecker) throws(StorageError) -> [Int] {
+        let file = try openFile()
+        try sync(file)
+        fileSystem.dropCache(file.descriptor)
+        return checker.damaged(among: checker.expected.indices, of: file)
+    }
+
+    private func sync(_ file: OpenFile) throws(StorageError) {
+        try syncGate.withLock { _ throws(StorageError) in
+            do throws(Errno) { try file.sync() } catch {
+                // Claims were synced before they were made; only the descriptor is tainted.
+                state.withLock { $0.file = nil }
+                throw .refused(.sync, partial, error)
+            }
+        }
+    }
+
+    /// Takes claims back. They are gone from here on, even if the journal cannot be told.
+    private func retract(_ blocks: [Range<Int>]) throws(StorageError) {
+        let lost = RangeSet(blocks)
+        state.withLock { $0.claimed.subtract(lost) }
+        try journal?.append(JournalRecord.lost(root, lost))
+    }
+
+    private func moveToBlobs() throws(StorageError) {
+        let file = try openFile()
+        try attempt(.setMode, partial) { () throws(Errno) in
+            try fileSystem.changeMode(partial, to: StoreLayout.sealedMode)
+        }
+        try sync(file)
+        try attempt(.rename, partial) { () throws(Errno) in
+            try fileSystem.rename(partial, to: blob)
+        }
+        state.withLock { state in
+            state.home = .blob
+            state.file = nil
+            state.owesDirectorySync = true
+        }
+        try syncDirectories()
+    }
+
+    private func syncDirectories() throws(StorageError) {
+        try fileSystem.makeDurable(namesIn: layout.blobs)
+        try fileSystem.makeDurable(namesIn: layout.partials)
+        state.withLock { $0.owesDirectorySync = false }
+        try journal?.append([JournalRecord(.sealed, root)])
+    }
+
+    /// Reads the pieces of the partial that are not claimed, and claims those that are right: for after
+    /// a damaged journal or a failed sync. Returns them, numbered within the file.
+    func rescan(_ checker: PieceChecker, progress: (Int) -> Void) throws(StorageError) -> [Int] {
+        guard state.withLock({ $0.home == .partial }) else { return [] }
+        guard let status = try fileSystem.entry(at: partial), status.size == length else {
+            return []
+        }
+        let file = try openFile()
+        try sync(file)
+        fileSystem.dropCache(file.descriptor)
+        var found: [Int] = []
+        PieceChecker.withBuffer { buffer in
+            for piece in checker.expected.indices {
+                defer { progress(checker.length(of: piece)) }
+                guard !holds(blocks(of: piece, checker)) else { continue }
+                if checker.holds(piece, of: file, buffer: buffer) { found.append(piece) }
+            }
+        }
+        let runs = found.map { blocks(of: $0, checker) }
+        try journal?.append(JournalRecord.verified(root, RangeSet(runs)))
+        claim(runs)
+        return found
+    }
+}

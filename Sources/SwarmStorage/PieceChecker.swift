@@ -1,0 +1,63 @@
+internal import SwarmHash
+internal import SwarmModel
+internal import SystemPackage
+
+/// Reads pieces of one file and compares them with what the metainfo says, in memory that does not
+/// depend on the piece length beyond 32 bytes a block.
+struct PieceChecker: Sendable {
+    /// The hashes of a file's pieces: its layer, or its root where it is no longer than a piece.
+    let expected: [Digest]
+    let pieceLength: Int
+    let fileLength: Int
+
+    /// Bytes read at once: enough to keep a disk busy, little enough to stay in the second-level cache.
+    static let chunkBytes = 1 << 20
+
+    init(expected: [Digest], pieceLength: Int, fileLength: Int) {
+        precondition(
+            expected.count == (fileLength + pieceLength - 1) / pieceLength,
+            "\(expected.count) hashes for \(fileLength) bytes in pieces of \(pieceLength)"
+        )
+        self.expected = expected
+        self.pieceLength = pieceLength
+        self.fileLength = fileLength
+    }
+
+    func length(of piece: Int) -> Int { min(pieceLength, fileLength - piece * pieceLength) }
+
+    /// Whether a piece, numbered within the file, is on disk as it should be. A piece that cannot be
+    /// read is not.
+    func holds(_ piece: Int, of file: OpenFile, buffer: UnsafeMutableRawBufferPointer) -> Bool {
+        let start = piece * pieceLength
+        let length = length(of: piece)
+        var leaves: [Digest] = []
+        leaves.reserveCapacity(LeafHasher.leafCount(of: length))
+        var done = 0
+        while done < length {
+            let count = min(buffer.count, length - done)
+            let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+            guard let read = try? file.read(into: part, at: start + done), read == count else {
+                return false
+            }
+            leaves += LeafHasher.leaves(of: UnsafeRawBufferPointer(part))
+            done += count
+        }
+        let hash = MerkleTree.pieceHash(
+            leaves: leaves,
+            pieceLength: pieceLength,
+            fileLength: fileLength
+        )
+        return hash == expected[piece]
+    }
+
+    /// Of the pieces given, those that are not on disk as they should be.
+    func damaged(among pieces: some Sequence<Int>, of file: OpenFile) -> [Int] {
+        Self.withBuffer { buffer in pieces.filter { !holds($0, of: file, buffer: buffer) } }
+    }
+
+    static func withBuffer<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: chunkBytes, alignment: 4096)
+        defer { buffer.deallocate() }
+        return body(buffer)
+    }
+}

@@ -1,0 +1,214 @@
+package import SwarmModel
+internal import Synchronization
+package import SystemPackage
+
+extension Store {
+    /// Opens a version to fill it, to serve it, or both. What is verified comes from the sealed blobs and
+    /// the journal; no data is read.
+    ///
+    /// - Parameter layers: checked against their roots; may lack some (see ``Holding/supply(_:)``).
+    package func holding(
+        of info: VersionInfo,
+        layers: [PieceLayer]
+    ) throws(StorageError) -> Holding {
+        try PathRules.check(info)
+        let files = FilesByContent(info)
+        let (number, contents) = try state.withLock { state throws(StorageError) in
+            let number = state.nextNumber()
+            var contents: [Content] = []
+            var owned: [Digest] = []
+            for group in files.groups {
+                let isOwner = state.owners[group.root] == nil
+                let content = try content(group, isOwner: isOwner, number: number)
+                if isOwner { owned.append(group.root) }
+                contents.append(content)
+            }
+            for root in owned { state.owners[root] = number }
+            state.open[number] = OpenVersion(infoHash: info.infoHash, contents: contents)
+            return (number, contents)
+        }
+        return Holding(
+            info: info,
+            layers: layers,
+            store: self,
+            number: number,
+            contents: contents,
+            files: files
+        )
+    }
+
+    /// Opens a version to serve it in place from the directory that it was published from. Nothing is
+    /// copied. Each file is looked at now, and again before each read: one that has changed since is
+    /// refused by name.
+    package func holding(
+        of info: VersionInfo,
+        layers: [PieceLayer],
+        seedingFrom directory: FilePath
+    ) throws(StorageError) -> Holding {
+        try PathRules.check(info)
+        let files = FilesByContent(info)
+        var contents: [Content] = []
+        for group in files.groups {
+            var first: (FilePath, SourceIdentity)?
+            for file in group.files {
+                let path = directory.appending(info.entry(of: file).joinedPath)
+                let identity = try sourceIdentity(path, length: group.length)
+                first = first ?? (path, identity)
+            }
+            guard let (path, identity) = first else { preconditionFailure("a content of no file") }
+            contents.append(source(group, path, identity))
+        }
+        let opened = contents
+        let number = state.withLock { state in
+            let number = state.nextNumber()
+            state.open[number] = OpenVersion(infoHash: info.infoHash, contents: opened)
+            return number
+        }
+        return Holding(
+            info: info,
+            layers: layers,
+            store: self,
+            number: number,
+            contents: contents,
+            files: files
+        )
+    }
+
+    private func content(
+        _ group: FilesByContent.Group,
+        isOwner: Bool,
+        number: Int
+    ) throws(StorageError) -> Content {
+        let blob = try fileSystem.entry(at: layout.blob(group.root))
+        let isSealed = blob?.kind == .file && blob?.size == group.length
+        var claimed = RangeSet<Int>()
+        if isOwner, !isSealed { claimed = try restoredClaims(group) }
+        return Content(
+            root: group.root,
+            length: group.length,
+            layout: layout,
+            fileSystem: fileSystem,
+            journal: isOwner ? journal : nil,
+            partial: isOwner
+                ? layout.partial(group.root) : layout.partial(group.root, number: number),
+            isShared: group.files.count > 1,
+            state: Content.State(home: isSealed ? .blob : .partial, claimed: claimed)
+        )
+    }
+
+    /// What the journal claims of a partial that is as it should be.
+    private func restoredClaims(
+        _ group: FilesByContent.Group
+    ) throws(StorageError) -> RangeSet<Int> {
+        let claimed = journal.claims(of: group.root)
+        guard !claimed.isEmpty else { return claimed }
+        let status = try fileSystem.entry(at: layout.partial(group.root))
+        if status?.kind == .file, status?.size == group.length { return claimed }
+        try journal.append([JournalRecord(.removed, group.root)])
+        return RangeSet()
+    }
+
+    private func source(
+        _ group: FilesByContent.Group,
+        _ path: FilePath,
+        _ identity: SourceIdentity
+    ) -> Content {
+        Content(
+            root: group.root,
+            length: group.length,
+            layout: layout,
+            fileSystem: fileSystem,
+            journal: nil,
+            partial: path,
+            isShared: group.files.count > 1,
+            state: Content.State(home: .source(path, identity), claimed: RangeSet())
+        )
+    }
+
+    private func sourceIdentity(
+        _ path: FilePath,
+        length: Int
+    ) throws(StorageError) -> SourceIdentity {
+        let status = try attempt(.inspect, path) { () throws(Errno) in
+            try fileSystem.status(at: path, followingLinks: true)
+        }
+        guard let status, status.kind == .file, status.size == length else {
+            let found = status.map { "has \($0.size) bytes" } ?? "is missing"
+            throw StorageError(
+                .sourceChanged,
+                "'\(path)' \(found), the version says \(length) bytes; put the published file "
+                    + "back, or publish the directory as a new version",
+                path: path
+            )
+        }
+        return SourceIdentity(status)
+    }
+
+    /// Called when the last reference to a holding goes.
+    func closed(_ number: Int) {
+        let version = state.withLock { state in
+            state.owners = state.owners.filter { $0.value != number }
+            return state.open.removeValue(forKey: number)
+        }
+        // A private partial has no journal, so nobody could ever go on with it.
+        for content in version?.contents ?? [] {
+            if content.isPrivatePartial { try? fileSystem.removeTree(content.partial) }
+        }
+    }
+}
+
+/// The files of a version by content, in the order of their first file.
+struct FilesByContent: Sendable {
+    struct Group: Sendable {
+        var root: Digest
+        var length: Int
+        /// At least one.
+        var files: [FileIndex]
+    }
+
+    private(set) var groups: [Group] = []
+    /// For each file its group; nil for an empty one.
+    private(set) var groupOfFile: [Int?] = []
+
+    init(_ info: VersionInfo) {
+        var known: [Digest: Int] = [:]
+        for file in info.geometry.files {
+            guard let root = info.entry(of: file).piecesRoot else {
+                groupOfFile.append(nil)
+                continue
+            }
+            if let index = known[root] {
+                groups[index].files.append(file)
+                groupOfFile.append(index)
+            } else {
+                known[root] = groups.count
+                groupOfFile.append(groups.count)
+                groups.append(
+                    Group(root: root, length: info.geometry.length(of: file), files: [file])
+                )
+            }
+        }
+    }
+}
+
+/// The decoder has checked every path; that no file is ever made outside of a view is worth a second
+/// look.
+enum PathRules {
+    static func check(_ info: VersionInfo) throws(StorageError) {
+        for entry in info.files {
+            let isSafe =
+                !entry.path.isEmpty
+                && entry.path.allSatisfy { part in
+                    !part.isEmpty && part != "." && part != ".." && !part.utf8.contains(0)
+                        && !part.utf8.contains(UInt8(ascii: "/"))
+                }
+            if !isSafe {
+                throw StorageError(
+                    .unsafePath,
+                    "the metainfo has a file '\(entry.joinedPath)', which is not a path below its "
+                        + "directory; do not use this metainfo"
+                )
+            }
+        }
+    }
+}

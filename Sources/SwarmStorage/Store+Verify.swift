@@ -1,0 +1,156 @@
+internal import Dispatch
+package import SwarmModel
+internal import Synchronization
+package import SystemPackage
+
+/// What reading a whole version came to.
+package struct VerifyReport: Sendable, Hashable {
+    package struct DamagedFile: Sendable, Hashable {
+        /// In the view.
+        package var path: FilePath
+        /// Ascending. None for an empty file that is missing.
+        package var pieces: [PieceIndex]
+    }
+
+    /// Bytes of the version.
+    package var bytes: Int
+    /// In file-tree order.
+    package var damaged: [DamagedFile]
+    package var isSound: Bool { damaged.isEmpty }
+}
+
+extension Store {
+    /// Reads every file of a view from media and compares it with the metainfo, on `threads` threads.
+    ///
+    /// - Parameter layers: of every file longer than a piece.
+    /// - Parameter progress: called from those threads with the bytes of each piece that was read.
+    /// - Throws: `.unknownVersion` when there is no such view, or it is of another info-hash;
+    ///   `.layerMissing`.
+    package func verify(
+        _ reference: ModelReference,
+        info: VersionInfo,
+        layers: [PieceLayer],
+        threads: Int,
+        progress: @Sendable (Int) -> Void = { _ in }
+    ) throws(StorageError) -> VerifyReport {
+        precondition(threads > 0, "\(threads) threads")
+        let view = layout.view(reference)
+        guard let marker = try marker(of: reference), marker.infoHash == info.infoHash,
+            try fileSystem.entry(at: view) != nil
+        else {
+            throw StorageError(
+                .unknownVersion,
+                "no view of \(info.infoHash) at '\(view)'; `shoal list` shows what is there",
+                path: view
+            )
+        }
+        let scan = try ViewScan(view, info, layers, fileSystem)
+        withoutActuallyEscaping(progress) { progress in
+            DispatchQueue.concurrentPerform(iterations: threads) { _ in scan.work(progress) }
+        }
+        return scan.report
+    }
+}
+
+/// The pieces of a view, handed out one by one to the threads that read them.
+private final class ViewScan: Sendable {
+    private let view: FilePath
+    private let info: VersionInfo
+    /// For each file; nil for an empty one.
+    private let checkers: [PieceChecker?]
+    private let fileSystem: any FileSystem
+    private let next = Atomic(0)
+    private let damaged: Mutex<[PieceIndex]>
+    /// Files whose size or kind is wrong: all their pieces are.
+    private let unfit: [FileIndex]
+
+    init(
+        _ view: FilePath,
+        _ info: VersionInfo,
+        _ layers: [PieceLayer],
+        _ fileSystem: any FileSystem
+    ) throws(StorageError) {
+        self.view = view
+        self.info = info
+        self.fileSystem = fileSystem
+        let known = Dictionary(layers.map { ($0.root, $0.hashes) }, uniquingKeysWith: { $1 })
+        var checkers: [PieceChecker?] = []
+        var unfit: [FileIndex] = []
+        for file in info.geometry.files {
+            let entry = info.entry(of: file)
+            let path = view.appending(entry.joinedPath)
+            let status = try fileSystem.entry(at: path)
+            if status?.kind != .file || status?.size != entry.length { unfit.append(file) }
+            guard let root = entry.piecesRoot else {
+                checkers.append(nil)
+                continue
+            }
+            guard let hashes = info.needsLayer(file) ? known[root] : [root] else {
+                throw StorageError(
+                    .layerMissing,
+                    "the metainfo of '\(info.name)' lacks the piece layer of '\(entry.joinedPath)'"
+                )
+            }
+            checkers.append(
+                PieceChecker(
+                    expected: hashes,
+                    pieceLength: info.geometry.pieceLength,
+                    fileLength: entry.length
+                )
+            )
+        }
+        self.checkers = checkers
+        self.unfit = unfit
+        damaged = Mutex(unfit.flatMap { Array(info.geometry.pieces(of: $0)) })
+    }
+
+    /// Reads pieces until there are none left.
+    func work(_ progress: (Int) -> Void) {
+        PieceChecker.withBuffer { buffer in
+            var current: (file: FileIndex, open: OpenFile)?
+            while true {
+                let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard let piece = info.geometry.piece(number) else { return }
+                let file = info.geometry.file(of: piece)
+                if current?.file != file { current = open(file).map { (file, $0) } }
+                if !holds(piece, file, current?.open, buffer) {
+                    damaged.withLock { $0.append(piece) }
+                }
+                progress(info.geometry.length(of: piece))
+            }
+        }
+    }
+
+    private func open(_ file: FileIndex) -> OpenFile? {
+        let path = view.appending(info.entry(of: file).joinedPath)
+        guard let open = try? OpenFile(path, .read, in: fileSystem) else { return nil }
+        fileSystem.dropCache(open.descriptor)
+        return open
+    }
+
+    private func holds(
+        _ piece: PieceIndex,
+        _ file: FileIndex,
+        _ open: OpenFile?,
+        _ buffer: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        guard let open, let checker = checkers[file.number] else { return false }
+        let number = piece.number - info.geometry.pieceNumbers(of: file).lowerBound
+        return checker.holds(number, of: open, buffer: buffer)
+    }
+
+    var report: VerifyReport {
+        var byFile: [FileIndex: Set<PieceIndex>] = [:]
+        for file in unfit { byFile[file] = [] }
+        for piece in damaged.withLock({ $0 }) {
+            byFile[info.geometry.file(of: piece), default: []].insert(piece)
+        }
+        let files = byFile.sorted { $0.key < $1.key }.map { file, pieces in
+            VerifyReport.DamagedFile(
+                path: view.appending(info.entry(of: file).joinedPath),
+                pieces: pieces.sorted()
+            )
+        }
+        return VerifyReport(bytes: info.geometry.totalLength, damaged: files)
+    }
+}
