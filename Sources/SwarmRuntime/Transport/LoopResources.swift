@@ -1,0 +1,88 @@
+import NIOCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What the connections of one event loop share: the buffer that all of them read into, the pool of block
+/// buffers, and what is known of the file systems that they send from. Touched on its loop only.
+final class LoopResources {
+    let limits: TransportLimits
+    let gauges: TransportGauges
+    var pool: BufferPool
+    /// Bytes are parsed and stored before a read returns, so one buffer serves every connection, and it
+    /// stays in the cache of the core.
+    private var receiveBuffer: ByteBuffer?
+    /// Whether files of a device can be sent without reading them, by device number.
+    private var canSendfile: [UInt64: Bool] = [:]
+
+    init(limits: TransportLimits, gauges: TransportGauges) {
+        self.limits = limits
+        self.gauges = gauges
+        pool = BufferPool(idleBytesMax: limits.pooledBytesMax, gauges: gauges)
+    }
+
+    /// The loop's receive buffer, empty. A new one when the last was not given back.
+    func takeReceiveBuffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        var taken: ByteBuffer?
+        swap(&taken, &receiveBuffer)
+        guard var buffer = taken.take() else {
+            return allocator.buffer(capacity: limits.receiveBufferLength)
+        }
+        buffer.clear()
+        return buffer
+    }
+
+    func giveBackReceiveBuffer(_ buffer: ByteBuffer) {
+        guard buffer.capacity >= limits.receiveBufferLength else { return }
+        receiveBuffer = buffer
+    }
+
+    /// Tries `sendfile` once per device: a failure on a socket would cost the connection.
+    func canSendfile(from descriptor: CInt, offset: Int, device: UInt64) -> Bool {
+        if let known = canSendfile[device] { return known }
+        let answer = Self.probeSendfile(from: descriptor, offset: offset)
+        canSendfile[device] = answer
+        return answer
+    }
+
+    private static func probeSendfile(from descriptor: CInt, offset: Int) -> Bool {
+        #if os(Linux)
+            let sink = open("/dev/null", O_WRONLY | O_CLOEXEC)
+            guard sink >= 0 else { return false }
+            defer { close(sink) }
+            var position = off_t(offset)
+            return sendfile(sink, descriptor, &position, 1) == 1
+        #else
+            return true
+        #endif
+    }
+}
+
+/// Reads into the loop's one receive buffer. The channel itself keeps only the first buffer that it was
+/// given, which is therefore small: an idle connection holds no receive memory.
+struct SharedReceiveAllocator: RecvByteBufferAllocator {
+    private static let firstCapacity = 256
+    private let loop: NIOLoopBound<LoopResources>
+    private var hasRead = false
+
+    init(_ loop: NIOLoopBound<LoopResources>) { self.loop = loop }
+
+    func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        guard hasRead else { return allocator.buffer(capacity: Self.firstCapacity) }
+        return loop.value.takeReceiveBuffer(allocator: allocator)
+    }
+
+    /// Nil and true below tell the channel to ask for a buffer at each read rather than keep its own.
+    func nextBufferSize() -> Int? { nil }
+
+    mutating func record(actualReadBytes: Int) -> Bool {
+        hasRead = true
+        return true
+    }
+}

@@ -1,0 +1,237 @@
+package import NIOCore
+package import SwarmModel
+import SwarmWire
+
+/// One connection on its event loop: says and checks the handshake, cuts what arrives into messages and
+/// blocks, writes what the driver asks for, and tells the driver the facts in batches.
+///
+/// ```
+/// handshaking ──68 bytes──▶ open ──▶ closed
+///      └───timeout, flaw, EOF──────────▲
+/// ```
+///
+/// Invariants: nothing is parsed or written once `closeReason` is set; an opened connection delivers exactly
+/// one `closed` event, its last; a dialled one completes its promise exactly once.
+package final class PeerConnectionHandler: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = IOData
+
+    /// Which end we are.
+    package enum Role {
+        case accepting(any SwarmLookup)
+        /// The promise is for the moment when both handshakes are done.
+        case dialling(ConnectionContext, EventLoopPromise<Void>)
+    }
+
+    enum Phase {
+        case handshaking
+        case open(Session)
+        case closed
+    }
+
+    /// What an open connection knows besides.
+    struct Session {
+        let swarm: ConnectionContext
+        let connection: PeerConnection
+    }
+
+    let resources: TransportResources
+    let loop: LoopResources
+    let remote: Endpoint
+    private let role: Role
+    private(set) var phase = Phase.handshaking
+    private(set) var channelContext: ChannelHandlerContext?
+    private(set) var closeReason: CloseReason?
+    private var handshakeBytes: [UInt8] = []
+    private var deadline: Scheduled<Void>?
+
+    // Receiving, see PeerConnectionHandler+Receiving.swift.
+    var reader: FrameReader
+    var assembly: BlockAssembly?
+    /// Bytes that arrived while reading was suspended.
+    var backlog: ByteBuffer?
+    var isSuspended = false
+    // Events, see below.
+    private var events: [ConnectionEvent] = []
+    private(set) var unacknowledged = 0
+    private var isDeliveryScheduled = false
+    // Sending, see PeerConnectionHandler+Sending.swift.
+    var extensions = RemoteExtensions.none
+    var encoded: [UInt8] = []
+    var chunk: SendChunk?
+    var openFiles: OpenFiles
+
+    /// Made on the channel's event loop.
+    package init(
+        role: Role,
+        remote: Endpoint,
+        resources: TransportResources,
+        on eventLoop: any EventLoop
+    ) {
+        self.role = role
+        self.remote = remote
+        self.resources = resources
+        loop = resources.ofLoop(eventLoop).value
+        reader = FrameReader(blockLengthMax: resources.limits.blockLengthMax)
+        openFiles = OpenFiles(countMax: resources.limits.openFilesMax)
+    }
+
+    // MARK: Life
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        channelContext = context
+        if context.channel.isActive { begin(context) }
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        begin(context)
+        context.fireChannelActive()
+    }
+
+    /// The deadline is absolute: a remote that sends a byte now and then gains nothing (BEP 3 sets none).
+    private func begin(_ context: ChannelHandlerContext) {
+        guard deadline == nil, case .handshaking = phase else { return }
+        let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        let timeout = TimeAmount(resources.limits.handshakeTimeout)
+        deadline = context.eventLoop.scheduleTask(in: timeout) {
+            bound.value.close(.handshakeTimeout)
+        }
+        if case .dialling(let swarm, _) = role { sendHandshake(swarm.handshake) }
+    }
+
+    /// Closes for `reason`, unless another came first.
+    func close(_ reason: CloseReason) {
+        guard closeReason == nil, let context = channelContext else { return }
+        closeReason = reason
+        context.close(promise: nil)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        close(.ioError("\(error)"))
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        finish()
+        context.fireChannelInactive()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        finish()
+        channelContext = nil
+    }
+
+    private func finish() {
+        let reason = closeReason ?? .remoteClosed
+        closeReason = reason
+        deadline?.cancel()
+        deadline = nil
+        if case .dialling(_, let opened) = role {
+            // Does nothing when the promise was kept.
+            opened.fail(reason)
+        }
+        guard case .open(let session) = phase else {
+            phase = .closed
+            return
+        }
+        releaseBuffers()
+        session.connection.finish()
+        events.append(.closed(reason))
+        deliver()
+        phase = .closed
+    }
+
+    private func releaseBuffers() {
+        assembly?.release(to: loop)
+        assembly = nil
+        backlog = nil
+        dropChunk()
+        if isSuspended { resources.gauges.suspendedConnections.subtract(1) }
+        isSuspended = false
+    }
+
+    // MARK: Handshake
+
+    /// Takes the remote's 68 bytes, however they are cut.
+    func receiveHandshake(from buffer: inout ByteBuffer) {
+        if handshakeBytes.isEmpty,
+            buffer.readableBytesView.first != PeerFrameCodec.handshakeFirstByte
+        {
+            return close(.wrongFirstByte)
+        }
+        let count = min(PeerFrameCodec.handshakeLength - handshakeBytes.count, buffer.readableBytes)
+        handshakeBytes.append(contentsOf: buffer.readableBytesView.prefix(count))
+        buffer.moveReaderIndex(forwardBy: count)
+        guard handshakeBytes.count == PeerFrameCodec.handshakeLength else { return }
+        do {
+            open(with: try PeerFrameCodec.decodeHandshake(handshakeBytes))
+        } catch {
+            close(.protocolViolation("\(error)"))
+        }
+        handshakeBytes = []
+    }
+
+    private func open(with handshake: Handshake) {
+        guard let swarm = swarm(of: handshake) else { return close(.unknownSwarm) }
+        guard handshake.peer != swarm.handshake.peer else { return close(.selfConnection) }
+        guard let context = channelContext else { return }
+        deadline?.cancel()
+        if case .accepting = role { sendHandshake(swarm.handshake) }
+        let connection = PeerConnection(
+            id: swarm.nextConnectionID(),
+            handler: NIOLoopBound(self, eventLoop: context.eventLoop),
+            resources: resources
+        )
+        phase = .open(Session(swarm: swarm, connection: connection))
+        resources.census.markAuthenticated(context.channel)
+        swarm.observer.connectionOpened(
+            connection,
+            handshake: handshake,
+            remote: remote,
+            isIncoming: isAccepted
+        )
+        if case .dialling(_, let opened) = role { opened.succeed() }
+    }
+
+    private var isAccepted: Bool { if case .accepting = role { true } else { false } }
+
+    private func swarm(of handshake: Handshake) -> ConnectionContext? {
+        switch role {
+        case .accepting(let lookup): lookup.context(for: handshake.swarm)
+        case .dialling(let swarm, _): swarm.handshake.swarm == handshake.swarm ? swarm : nil
+        }
+    }
+
+    private func sendHandshake(_ handshake: Handshake) {
+        guard let context = channelContext else { return }
+        let bytes = PeerFrameCodec.encode(handshake)
+        context.writeAndFlush(wrapOutboundOut(.byteBuffer(ByteBuffer(bytes: bytes))), promise: nil)
+    }
+
+    // MARK: Events
+
+    /// Events that the driver has yet to process, delivered or about to be.
+    var outstandingEvents: Int { unacknowledged + events.count }
+
+    func emit(_ event: ConnectionEvent) { events.append(event) }
+
+    func acknowledged(_ count: Int) { unacknowledged = max(0, unacknowledged - count) }
+
+    /// Delivers what has gathered, in one call.
+    func deliver() {
+        guard case .open(let session) = phase, !events.isEmpty else { return }
+        let batch = events
+        events = []
+        unacknowledged += batch.count
+        session.swarm.observer.connection(session.connection.id, delivered: batch)
+    }
+
+    /// Delivers once what happens now, several finished writes perhaps, is over.
+    func scheduleDelivery() {
+        guard !isDeliveryScheduled, let context = channelContext else { return }
+        isDeliveryScheduled = true
+        context.eventLoop.assumeIsolated().execute {
+            self.isDeliveryScheduled = false
+            self.deliver()
+        }
+    }
+}

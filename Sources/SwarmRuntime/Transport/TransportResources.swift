@@ -1,0 +1,38 @@
+package import NIOCore
+import SwarmModel
+
+/// What the listeners and dialers of one process share: the event loops, the limits, the gauges, and the
+/// census of connections by which the limits are kept.
+package final class TransportResources: Sendable {
+    package let group: any EventLoopGroup
+    package let limits: TransportLimits
+    package let gauges = TransportGauges()
+    let census: ConnectionCensus
+    private let loops = Locked<[ObjectIdentifier: NIOLoopBound<LoopResources>]>([:])
+
+    /// The group is the caller's: it is not shut down here.
+    package init(group: any EventLoopGroup, limits: TransportLimits = TransportLimits()) {
+        self.group = group
+        self.limits = limits
+        census = ConnectionCensus(limits: limits)
+    }
+
+    /// Connections that are open, or being opened.
+    package var connectionCount: Int { census.count }
+
+    /// Closes every connection, refuses new ones, and returns when the last is gone.
+    package func shutDown() async {
+        let channels = census.shutDown()
+        for channel in channels { channel.close(promise: nil) }
+        for channel in channels { try? await channel.closeFuture.get() }
+    }
+
+    /// The resources of a loop. Called on it.
+    func ofLoop(_ loop: any EventLoop) -> NIOLoopBound<LoopResources> {
+        let key = ObjectIdentifier(loop)
+        if let known = loops.withLock({ $0[key] }) { return known }
+        let made = NIOLoopBound(LoopResources(limits: limits, gauges: gauges), eventLoop: loop)
+        loops.withLock { $0[key] = made }
+        return made
+    }
+}
