@@ -1,0 +1,72 @@
+internal import Dispatch
+internal import SwarmModel
+internal import SwarmRuntime
+
+/// Runs the catalog's blocking work on a thread of its own, one piece after the other, and bounds how much
+/// of it waits.
+struct CatalogDriver: Sendable {
+    private let store: CatalogStore
+    private let queue = DispatchQueue(label: "shoal.catalog")
+    /// Files being received or checked.
+    private let uploads: Locked<Int>
+    private let uploadsMax: Int
+    /// The info-hashes of published versions, which never change.
+    private let known: Locked<[ModelReference: InfoHash]>
+
+    init(store: CatalogStore, uploadsMax: Int) {
+        self.store = store
+        self.uploadsMax = uploadsMax
+        uploads = Locked(0)
+        known = Locked([:])
+    }
+
+    var isUsable: Bool { get async throws { try await onDisk { $0.isUsable } } }
+
+    /// The path of a published file; nil when there is none.
+    func path(of reference: ModelReference) async throws -> String? {
+        try await onDisk { $0.contains(reference) ? $0.path(of: reference) : nil }
+    }
+
+    func list() async throws -> [CatalogStore.Entry] {
+        let known = known.withLock { $0 }
+        let entries = try await onDisk { store in store.list { known[$0] } }
+        for entry in entries { remember(entry.infoHash, of: entry.reference) }
+        return entries
+    }
+
+    func put(_ reference: ModelReference, _ bytes: [UInt8]) async throws -> CatalogStore.Outcome {
+        let outcome = try await onDisk { try $0.put(reference, bytes) }
+        switch outcome {
+        case .created(let hash), .unchanged(let hash): remember(hash, of: reference)
+        case .conflict, .full: break
+        }
+        return outcome
+    }
+
+    /// Takes one of the places for an upload while `body` runs; nil when all are taken.
+    func withUploadPlace<R: Sendable>(_ body: () async throws -> R) async throws -> R? {
+        let isFree = uploads.withLock { count in
+            guard count < uploadsMax else { return false }
+            count += 1
+            return true
+        }
+        guard isFree else { return nil }
+        defer { uploads.withLock { $0 -= 1 } }
+        return try await body()
+    }
+
+    private func remember(_ infoHash: InfoHash?, of reference: ModelReference) {
+        guard let infoHash else { return }
+        known.withLock { $0[reference] = infoHash }
+    }
+
+    private func onDisk<R: Sendable>(
+        _ work: @escaping @Sendable (CatalogStore) throws -> R
+    ) async throws -> R {
+        try await withCheckedThrowingContinuation { continuation in
+            queue.async { [store] in
+                continuation.resume(with: Result { try work(store) })
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+internal import Hummingbird
+internal import NIOCore
+internal import SwarmModel
+internal import SwarmRuntime
+
+/// What a request carries through the router: who sent it, beside the usual.
+struct TrackerContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// The other end of the connection. Headers that claim another one are not believed.
+    let client: Endpoint?
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        client = source.channel.remoteAddress.flatMap { Endpoint($0) }
+    }
+}

@@ -1,0 +1,157 @@
+package import Logging
+internal import ServiceLifecycle
+package import SwarmModel
+internal import Hummingbird
+internal import NIOCore
+internal import SwarmRuntime
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#else
+    internal import Darwin
+#endif
+
+/// The tracker: announce and scrape over HTTP, the JSON API, and the catalog of published versions.
+///
+/// Stops within ``TrackerSettings/shutdownGrace`` of being asked to, and at once when cancelled.
+package struct TrackerDaemon: Service {
+    private let settings: TrackerSettings
+    private let logger: Logger
+    private let registry: RegistryDriver
+    private let catalog: CatalogDriver
+    private let onListening: @Sendable (Endpoint) async -> Void
+
+    /// Prepares the data directory. `onListening` is told the endpoint with the real port once requests are
+    /// taken.
+    package init(
+        settings: TrackerSettings,
+        hasher: any MerkleHashing,
+        logger: Logger,
+        onListening: @escaping @Sendable (Endpoint) async -> Void = { _ in }
+    ) throws(TrackerError) {
+        self.settings = settings
+        self.logger = logger
+        self.onListening = onListening
+        registry = RegistryDriver(
+            settings: settings.registry,
+            seed: UInt64.random(in: 0...UInt64.max)
+        )
+        let store = CatalogStore(
+            dataDirectory: settings.dataDirectory,
+            versionsMax: settings.versionsMax,
+            hasher: hasher
+        )
+        try store.prepare()
+        catalog = CatalogDriver(store: store, uploadsMax: settings.uploadsMax)
+    }
+
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await serve() }
+            group.addTask {
+                await registry.expirePeers()
+                throw CancellationError()
+            }
+            group.addTask {
+                try await gracefulShutdown()
+                try await Task.sleep(for: settings.shutdownGrace)
+                logger.notice("connections that were still open are closed")
+            }
+            // The server's end, its error, or the end of its grace: whichever is first.
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    private func serve() async throws {
+        do {
+            try await application().run()
+        } catch let error as IOError {
+            throw explained(error)
+        } catch let error as SocketAddressError.UnknownHost {
+            throw TrackerError(
+                code: .listenFailed,
+                message: "cannot listen on \(settings.listen): \(error); "
+                    + "give an address of this host with --listen"
+            )
+        }
+    }
+
+    private func explained(_ error: IOError) -> TrackerError {
+        let isInUse = error.errnoCode == EADDRINUSE
+        let remedy =
+            isInUse
+            ? "another process listens there; stop it or choose another port with --listen"
+            : "\(error); choose another address with --listen"
+        return TrackerError(
+            code: isInUse ? .addressInUse : .listenFailed,
+            message: "cannot listen on \(settings.listen): \(remedy)"
+        )
+    }
+
+    private func application() -> some ApplicationProtocol {
+        Application(
+            router: router(),
+            server: .http1(
+                configuration: .init(
+                    idleTimeout: .nanoseconds(settings.idleTimeout.nanoseconds),
+                    httpDecoderConfiguration: .init(
+                        maxHeaderFieldSize: settings.headerByteCountMax,
+                        maxHeaderListSize: settings.headerByteCountMax,
+                        maxHeaderFieldCount: 64
+                    )
+                )
+            ),
+            configuration: ApplicationConfiguration(
+                address: .hostname(settings.listen.host, port: settings.listen.port),
+                serverName: "shoal",
+                backlog: 1024,
+                availableConnectionsDelegate: .maximum(
+                    settings.connectionsMax,
+                    logger: serverLogger
+                )
+            ),
+            onServerRunning: { channel in await announceListening(channel) },
+            logger: serverLogger
+        )
+    }
+
+    /// The server's own remarks are of use only when it is debugged.
+    private var serverLogger: Logger {
+        var server = logger
+        server.logLevel = max(logger.logLevel, .warning)
+        return server
+    }
+
+    private func announceListening(_ channel: any Channel) async {
+        guard let endpoint = channel.localAddress.flatMap({ Endpoint($0) }) else { return }
+        logger.info("tracker listening", metadata: ["address": "\(endpoint)"])
+        await onListening(endpoint)
+    }
+
+    private func router() -> Router<TrackerContext> {
+        let router = Router(context: TrackerContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: ErrorMiddleware(uriByteCountMax: settings.uriByteCountMax))
+        AnnounceRoutes(registry: registry).add(to: router)
+        SwarmRoutes(registry: registry).add(to: router)
+        CatalogRoutes(
+            catalog: catalog,
+            token: settings.publishToken,
+            metainfoByteCountMax: settings.metainfoByteCountMax
+        ).add(to: router)
+        router.get("healthz") { _, _ in try JSONReply.response(["status": "ok"]) }
+        router.get("readyz") { _, _ in
+            guard try await catalog.isUsable else {
+                throw APIError(
+                    status: .serviceUnavailable,
+                    code: "catalog-unusable",
+                    message: "the catalog's directory cannot be written; check the data directory"
+                )
+            }
+            return try JSONReply.response(["status": "ready"])
+        }
+        return router
+    }
+}
