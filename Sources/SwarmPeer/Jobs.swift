@@ -1,0 +1,38 @@
+import SwarmCore
+import SwarmModel
+
+/// Work that an actor hands to its child tasks: an unbounded stream whose length the core bounds.
+struct JobQueue<Job: Sendable>: Sendable {
+    let stream: AsyncStream<Job>
+    private let continuation: AsyncStream<Job>.Continuation
+
+    init() { (stream, continuation) = AsyncStream.makeStream(of: Job.self) }
+
+    func add(_ job: Job) { continuation.yield(job) }
+    func finish() { continuation.finish() }
+}
+
+/// The queues of one driver.
+struct Jobs: Sendable {
+    enum Disk: Sendable {
+        case commit([PieceIndex])
+        case seal(FileIndex)
+        case publishView
+        /// Write the metainfo, with the layers that are known now, for the next start.
+        case keepTorrent
+    }
+
+    struct HashServe: Sendable {
+        var range: HashRange
+        var peer: ConnectionID
+    }
+
+    /// In order, because a view follows its seals and a seal the commits before it.
+    let disk = JobQueue<Disk>()
+    /// At most ``SwarmSettings/hashServesPerPeer`` for each peer.
+    let hashServes = JobQueue<HashServe>()
+    /// At most one.
+    let announces = JobQueue<AnnounceOrder>()
+    /// At most ``SwarmSettings/dialsMax``.
+    let dials = JobQueue<Endpoint>()
+}

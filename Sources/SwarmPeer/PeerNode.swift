@@ -1,0 +1,366 @@
+package import AsyncHTTPClient
+package import Logging
+import NIOCore
+import NIOPosix
+import SwarmCore
+import SwarmHash
+package import SwarmModel
+import SwarmRuntime
+package import SwarmStorage
+import SwarmWire
+package import SystemPackage
+
+/// A peer process: the store, the listener, and one driver for each version that is open. Commands and the
+/// local API act on it.
+///
+/// Versions run as child tasks of ``run()``, which ends after ``stop()``.
+package actor PeerNode {
+    package nonisolated let settings: PeerSettings
+    package nonisolated let store: Store
+    package nonisolated let peerID: PeerID
+    /// Where other peers reach us, with the real port.
+    package nonisolated let endpoint: Endpoint
+    package nonisolated let startedAt: Instant
+
+    private let group: MultiThreadedEventLoopGroup
+    private let threads: NIOThreadPool
+    private let transport: TransportResources
+    private let listener: PeerListener
+    private let lookup: OpenSwarms
+    private let http: HTTPClient
+    private let numbers = ConnectionNumbers()
+    private let logger: Logger
+    private var random: SeededRandom
+    private let generation: UInt64
+    private var drivers: [SwarmID: SwarmDriver] = [:]
+    private var isStopping = false
+    private let starts = JobQueue<SwarmDriver>()
+
+    private init(
+        settings: PeerSettings,
+        store: Store,
+        group: MultiThreadedEventLoopGroup,
+        threads: NIOThreadPool,
+        transport: TransportResources,
+        listener: PeerListener,
+        lookup: OpenSwarms,
+        http: HTTPClient,
+        seed: UInt64,
+        logger: Logger
+    ) {
+        self.settings = settings
+        self.store = store
+        self.group = group
+        self.threads = threads
+        self.transport = transport
+        self.listener = listener
+        self.lookup = lookup
+        self.http = http
+        self.logger = logger
+        endpoint = listener.localEndpoint
+        startedAt = MonotonicClock().now
+        random = SeededRandom(seed: seed)
+        generation = random.next() >> 1
+        peerID = PeerID(random: &random)
+    }
+
+    /// Opens the store and listens. `seed` makes the peer's id and all its chances; take it from the
+    /// system's generator.
+    package static func start(
+        settings: PeerSettings,
+        http: HTTPClient,
+        seed: UInt64,
+        logger: Logger
+    ) async throws -> PeerNode {
+        let store = try Store.open(directory: settings.dataDirectory)
+        for note in store.notes { logger.warning("\(note)") }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoopCount)
+        let threads = NIOThreadPool(numberOfThreads: settings.storageThreadCount)
+        threads.start()
+        let transport = TransportResources(group: group)
+        let lookup = OpenSwarms()
+        do {
+            let listener = try await PeerListener.bind(
+                host: settings.listenHost,
+                port: settings.listenPort,
+                resources: transport,
+                lookup: lookup
+            )
+            logger.info("listening for peers", metadata: ["at": "\(listener.localEndpoint)"])
+            return PeerNode(
+                settings: settings,
+                store: store,
+                group: group,
+                threads: threads,
+                transport: transport,
+                listener: listener,
+                lookup: lookup,
+                http: http,
+                seed: seed,
+                logger: logger
+            )
+        } catch {
+            try? await threads.shutdownGracefully()
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    /// Runs all versions until ``stop()``.
+    package func run() async {
+        let starts = starts
+        await withDiscardingTaskGroup { group in
+            for await driver in starts.stream { group.addTask { await driver.run() } }
+        }
+    }
+
+    /// Stops listening and every version; ends ``run()``. What is verified is committed first.
+    package func stop() async {
+        guard !isStopping else { return }
+        isStopping = true
+        await listener.close()
+        let stopping = Array(drivers.values)
+        await withDiscardingTaskGroup { group in
+            for driver in stopping { group.addTask { await driver.stop() } }
+        }
+        starts.finish()
+    }
+
+    /// Gives back threads and sockets, after ``run()`` has ended.
+    package func shutDown() async {
+        await transport.shutDown()
+        try? await threads.shutdownGracefully()
+        try? await group.shutdownGracefully()
+    }
+
+    // MARK: Versions
+
+    /// Joins the swarm of a version to download and then serve it. Joining twice is no work.
+    @discardableResult
+    package func join(
+        _ metainfo: Metainfo,
+        as reference: ModelReference?,
+        peers: [Endpoint] = []
+    ) async throws -> SwarmDriver {
+        if let driver = try open(metainfo.info.infoHash) {
+            await driver.learn(peers)
+            return driver
+        }
+        let reference = reference ?? metainfo.reference
+        let store = store
+        let files = try await onThread {
+            let holding = try store.holding(of: metainfo.info, layers: metainfo.pieceLayers)
+            try store.saveTorrent(
+                MetainfoCodec.encode(metainfo),
+                for: metainfo.info.infoHash,
+                as: reference
+            )
+            return VersionFiles(info: metainfo.info, holding: holding, layers: metainfo.pieceLayers)
+        }
+        return try await start(
+            infoHash: metainfo.info.infoHash,
+            reference: reference,
+            trackers: metainfo.trackers,
+            files: files,
+            peers: peers
+        )
+    }
+
+    /// Joins a swarm of which only the info-hash is known; the rest comes from peers (BEP 9).
+    package func join(
+        _ infoHash: InfoHash,
+        trackers: [[String]],
+        as reference: ModelReference?,
+        peers: [Endpoint]
+    ) async throws -> SwarmDriver {
+        if let driver = try open(infoHash) { return driver }
+        if let kept = try store.torrent(for: infoHash),
+            let metainfo = try? MetainfoCodec.decode(kept, hasher: SystemHasher())
+        {
+            return try await join(metainfo, as: reference, peers: peers)
+        }
+        return try await start(
+            infoHash: infoHash,
+            reference: reference,
+            trackers: trackers,
+            files: nil,
+            peers: peers
+        )
+    }
+
+    /// Serves a version from the directory that it was published from, without copying a byte.
+    package func serve(
+        _ metainfo: Metainfo,
+        as reference: ModelReference?,
+        from directory: FilePath
+    ) async throws -> SwarmDriver {
+        if let driver = try open(metainfo.info.infoHash) { return driver }
+        let holding = try store.holding(
+            of: metainfo.info,
+            layers: metainfo.pieceLayers,
+            seedingFrom: directory
+        )
+        return try await start(
+            infoHash: metainfo.info.infoHash,
+            reference: reference ?? metainfo.reference,
+            trackers: metainfo.trackers,
+            files: VersionFiles(
+                info: metainfo.info,
+                holding: holding,
+                layers: metainfo.pieceLayers
+            ),
+            peers: [],
+            isServedInPlace: true
+        )
+    }
+
+    /// Opens again what an earlier process held: complete versions are served, partial ones go on.
+    package func resume() async throws {
+        for (infoHash, reference) in try store.torrents() {
+            do {
+                guard let bytes = try store.torrent(for: infoHash) else { continue }
+                let metainfo = try MetainfoCodec.decode(bytes, hasher: SystemHasher())
+                try await join(metainfo, as: reference)
+            } catch {
+                logger.error(
+                    "a version cannot be opened",
+                    metadata: ["info-hash": "\(infoHash)", "reason": "\(error)"]
+                )
+            }
+        }
+    }
+
+    /// Stops a version and deletes what is here of it.
+    package func remove(_ reference: ModelReference) async throws {
+        let stored = try store.versions().first { $0.reference == reference }
+        guard let stored else {
+            throw PeerError(
+                .unknownVersion,
+                "no version \(reference) in '\(settings.dataDirectory)'; `shoal list` shows what is there"
+            )
+        }
+        let swarm = stored.infoHash.swarmID
+        var info: VersionInfo?
+        if let bytes = try store.torrent(for: stored.infoHash) {
+            info = try? MetainfoCodec.decode(bytes, hasher: SystemHasher()).info
+        }
+        if let driver = drivers.removeValue(forKey: swarm) {
+            lookup.remove(swarm)
+            await driver.stop()
+            await driver.ended()
+        }
+        let store = store
+        let discarded = info
+        try await onThread {
+            if stored.state == .complete {
+                try store.remove(reference)
+            } else if let discarded {
+                try store.discard(discarded)
+            } else {
+                try store.removeTorrent(stored.infoHash)
+            }
+        }
+        logger.info("removed", metadata: ["version": "\(reference)"])
+    }
+
+    package func statuses() async -> [SwarmStatus] {
+        var result: [SwarmStatus] = []
+        for driver in drivers.values { result.append(await driver.status) }
+        return result.sorted { ($0.name, $0.version) < ($1.name, $1.version) }
+    }
+
+    package func driver(of infoHash: InfoHash) -> SwarmDriver? { drivers[infoHash.swarmID] }
+
+    // MARK: Starting
+
+    private func open(_ infoHash: InfoHash) throws -> SwarmDriver? {
+        guard !isStopping else { throw PeerError(.stopped, "the peer is stopping") }
+        guard let driver = drivers[infoHash.swarmID] else { return nil }
+        guard driver.infoHash == infoHash else {
+            throw PeerError(
+                .conflict,
+                "the info-hash \(infoHash) begins with the same 20 bytes as \(driver.infoHash)"
+            )
+        }
+        return driver
+    }
+
+    private func start(
+        infoHash: InfoHash,
+        reference: ModelReference?,
+        trackers: [[String]],
+        files: VersionFiles?,
+        peers: [Endpoint],
+        isServedInPlace: Bool = false
+    ) async throws -> SwarmDriver {
+        let store = store
+        let own = settings.trackers.compactMap { TrackerAddress($0)?.announceURL }
+        let driver = SwarmDriver(
+            infoHash: infoHash,
+            reference: reference,
+            trackers: (own.isEmpty ? [] : [own]) + trackers,
+            files: files,
+            isServedInPlace: isServedInPlace,
+            around: surroundings(),
+            makeFiles: { info in
+                let holding = try store.holding(of: info, layers: [])
+                return VersionFiles(info: info, holding: holding, layers: [])
+            }
+        )
+        drivers[infoHash.swarmID] = driver
+        lookup.add(infoHash.swarmID, driver.context)
+        starts.add(driver)
+        if !peers.isEmpty { await driver.learn(peers) }
+        return driver
+    }
+
+    private func surroundings() -> SwarmDriver.Surroundings {
+        var swarm = settings.swarm
+        swarm.listenPort = endpoint.port
+        swarm.locality = settings.locality
+        swarm.generation = generation
+        var usual = TrackerClient.Settings()
+        usual.localAddress = dialAddress.map { Endpoint(address: $0, port: 0).addressText }
+        var short = usual
+        short.timeout = .seconds(1)
+        return SwarmDriver.Surroundings(
+            me: peerID,
+            settings: swarm,
+            group: group,
+            transport: transport,
+            threads: threads,
+            trackers: TrackerClient(client: http, settings: usual),
+            farewells: TrackerClient(client: http, settings: short),
+            store: store,
+            localAddress: dialAddress,
+            connectionNumbers: numbers,
+            logger: logger,
+            seed: random.next()
+        )
+    }
+
+    /// A peer that listens on one address dials from it too, so that others see one host.
+    private var dialAddress: Endpoint.Address? {
+        switch endpoint.address {
+        case .v4(0), .v6(0, 0): nil
+        default: endpoint.address
+        }
+    }
+
+    private func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+        try await threads.runIfActive(work)
+    }
+}
+
+/// The swarms that this process serves, as the listener looks them up.
+final class OpenSwarms: SwarmLookup {
+    private let contexts = Locked<[SwarmID: ConnectionContext]>([:])
+
+    func add(_ swarm: SwarmID, _ context: ConnectionContext) {
+        contexts.withLock { $0[swarm] = context }
+    }
+
+    func remove(_ swarm: SwarmID) { contexts.withLock { $0[swarm] = nil } }
+
+    func context(for swarm: SwarmID) -> ConnectionContext? { contexts.withLock { $0[swarm] } }
+}

@@ -1,0 +1,96 @@
+import SwarmCore
+package import SwarmModel
+import SwarmRuntime
+
+/// What the driver shows of itself.
+extension SwarmDriver {
+    package var status: SwarmStatus {
+        let now = clock.now
+        let reference = reference ?? files.map { ModelReference(fallbackFor: $0.info) }
+        let connections = swarm.connections
+        let verified = swarm.picker?.verified
+        let rate = connections.reduce(0.0) { $0 + $1.pipeline.bytesPerSecond(at: now) }
+        return SwarmStatus(
+            name: reference?.name.description ?? "",
+            version: reference?.version ?? "",
+            infoHash: infoHash.description,
+            state: state,
+            problem: problem,
+            bytes: swarm.geometry?.totalLength ?? 0,
+            verifiedBytes: swarm.picker.map { Self.bytes($0.verified, $0.geometry) } ?? 0,
+            pieces: swarm.geometry?.pieceCount ?? 0,
+            verifiedPieces: verified?.population ?? 0,
+            resumedBytes: resumedBytes,
+            receivedBytes: swarm.ledger.total,
+            duplicateBytes: swarm.ledger.duplicateBytes,
+            uploadedBytes: swarm.uploadedBytes,
+            receivedBytesPerSecond: Int(rate),
+            peers: connections.count,
+            seeds: connections.count { $0.isSeed },
+            knownPeers: swarm.book.count,
+            bannedPeers: swarm.book.bannedPeers(at: now).map(\.description),
+            unavailablePieces: unavailablePieces,
+            from: sources,
+            path: path,
+            seconds: ((finishedAt ?? now) - startedAt).inSeconds
+        )
+    }
+
+    private var state: SwarmStatus.State {
+        if case .failed = outcome { return .failed }
+        if swarm.content == nil { return .metadata }
+        if swarm.pausedUntil != nil { return .paused }
+        if case .complete = outcome { return .seeding }
+        return swarm.isComplete ? .sealing : .downloading
+    }
+
+    private var problem: String? {
+        if case .failed(let reason) = outcome { return reason }
+        return swarm.pauseReason ?? trackerProblem
+    }
+
+    private var path: String? {
+        if case .complete(let path) = outcome { return path }
+        return nil
+    }
+
+    /// Payload by the domain that it came from.
+    var sources: [PullReport.Source] {
+        let here = around.settings.locality
+        return swarm.ledger.entries.map { entry in
+            PullReport.Source(
+                domain: entry.locality.description,
+                kind: .peer,
+                bytes: entry.bytes,
+                proximity: here.proximity(to: entry.locality)
+            )
+        }
+    }
+
+    /// Pieces that are missing here and that no connected peer has.
+    private var unavailablePieces: Int {
+        guard let picker = swarm.picker, !picker.isComplete else { return 0 }
+        let held = swarm.connections.compactMap(\.pieces)
+        if held.contains(where: \.isFull) { return 0 }
+        return picker.geometry.pieces.count { piece in
+            !picker.verified[piece] && !held.contains { $0[piece] }
+        }
+    }
+
+    /// The report of a finished pull.
+    package func report(path: String) -> PullReport? {
+        guard let files else { return nil }
+        let reference = reference ?? ModelReference(fallbackFor: files.info)
+        return PullReport(
+            name: reference.name.description,
+            version: reference.version,
+            infoHash: infoHash,
+            bytes: files.info.geometry.totalLength,
+            seconds: (clock.now - startedAt).inSeconds,
+            from: sources,
+            duplicateBytes: swarm.ledger.duplicateBytes,
+            resumedBytes: resumedBytes,
+            path: path
+        )
+    }
+}

@@ -1,0 +1,169 @@
+import Logging
+import NIOPosix
+import SwarmCore
+import SwarmHash
+import SwarmModel
+import SwarmRuntime
+import SwarmStorage
+import SwarmWire
+package import SystemPackage
+
+/// Blocking work on threads.
+extension SwarmDriver {
+    func runDisk() async {
+        for await job in jobs.disk.stream { await run(job) }
+    }
+
+    /// Runs blocking work on a thread of the pool.
+    func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+        try await around.threads.runIfActive(work)
+    }
+
+    private func run(_ job: Jobs.Disk) async {
+        guard let files else { return }
+        switch job {
+        case .commit(let pieces): await commit(pieces, files)
+        case .seal(let file): await seal(file, files)
+        case .publishView: await publishView(files)
+        case .keepTorrent: await keepTorrent(files)
+        }
+    }
+
+    private func commit(_ pieces: [PieceIndex], _ files: VersionFiles) async {
+        do {
+            let holding = files.holding
+            _ = try await onThread { try holding.commit(pieces) }
+            handle(.committed(pieces))
+        } catch let error as StorageError {
+            storageFailed(error)
+        } catch {
+            logger.error("commit failed", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func storageFailed(_ error: StorageError) {
+        logger.error("storage failed", metadata: ["reason": "\(error.message)"])
+        handle(.storageFailed(reason: error.message, lost: error.lostPieces))
+    }
+
+    private func seal(_ file: FileIndex, _ files: VersionFiles) async {
+        do {
+            let holding = files.holding
+            switch try await onThread({ try holding.seal(file) }) {
+            case .sealed: handle(.sealed(file))
+            case .damaged(let pieces):
+                logger.warning(
+                    "a file is not on the medium as it was verified; fetching its pieces again",
+                    metadata: [
+                        "file": "\(files.info.entry(of: file).joinedPath)",
+                        "pieces": "\(pieces.count)",
+                    ]
+                )
+                handle(.damaged(file, pieces))
+            }
+        } catch let error as StorageError {
+            storageFailed(error)
+        } catch {
+            logger.error("seal failed", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func publishView(_ files: VersionFiles) async {
+        if isServedInPlace {
+            becomeComplete(path: nil)
+            return
+        }
+        let reference = reference ?? ModelReference(fallbackFor: files.info)
+        do {
+            let holding = files.holding
+            let path = try await onThread { try holding.publishView(as: reference) }
+            logger.info("complete", metadata: ["path": "\(path)"])
+            becomeComplete(path: path.string)
+        } catch let error as StorageError {
+            logger.error("the view cannot be made", metadata: ["reason": "\(error.message)"])
+            resolve(.failed(error.message))
+        } catch {
+            logger.error("the view cannot be made", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func becomeComplete(path: String?) {
+        finishedAt = finishedAt ?? clock.now
+        resolve(.complete(path: path))
+    }
+
+    /// Puts the files of a complete version into a directory of the user's.
+    package func export(to target: FilePath) async throws {
+        guard let holding = files?.holding else { return }
+        try await onThread { try holding.export(to: target) }
+    }
+
+    /// The metainfo with all layers known so far: after a restart nothing of it is fetched again.
+    private func keepTorrent(_ files: VersionFiles) async {
+        let metainfo = Metainfo(
+            info: files.info,
+            pieceLayers: files.hashes.layers,
+            reference: reference
+        )
+        let bytes = MetainfoCodec.encode(metainfo)
+        let (store, infoHash, reference) = (around.store, infoHash, reference)
+        do {
+            try await onThread { try store.saveTorrent(bytes, for: infoHash, as: reference) }
+        } catch {
+            logger.warning("the metainfo cannot be kept", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    // MARK: Hash requests of peers
+
+    func runHashServing() async {
+        for await job in jobs.hashServes.stream { await serve(job) }
+    }
+
+    private func serve(_ job: Jobs.HashServe) async {
+        guard let files else { return }
+        let verified = swarm.picker?.verified ?? Bitfield(count: files.info.geometry.pieceCount)
+        let answer = try? await onThread {
+            try files.hashes.answer(job.range) { file, leaves in
+                try files.leaves(of: file, leaves, verified: verified)
+            }
+        }
+        let message: PeerMessage =
+            if let hashes = answer ?? nil {
+                .hashes(job.range, hashes)
+            } else {
+                // Pitfall: a reject echoes the request, an unknown root included (BEP 52).
+                .hashReject(job.range)
+            }
+        transports[job.peer]?.send([message])
+        handle(.hashesServed(to: job.peer))
+    }
+
+    // MARK: Metadata that has arrived
+
+    func checkMetadata() {
+        let bytes = metadata
+        metadata = []
+        let info: VersionInfo
+        do {
+            info = try MetainfoCodec.decodeInfo(bytes, hasher: SystemHasher())
+        } catch {
+            logger.warning("metadata refused", metadata: ["reason": "\(error)"])
+            handle(.metadataRefuted)
+            return
+        }
+        guard info.infoHash == infoHash else {
+            handle(.metadataRefuted)
+            return
+        }
+        do {
+            let files = try makeFiles(info)
+            gate.open(files)
+            begin(files)
+            jobs.disk.add(.keepTorrent)
+        } catch {
+            logger.error("the version cannot be opened", metadata: ["reason": "\(error)"])
+            resolve(.failed("\(error)"))
+        }
+    }
+}
