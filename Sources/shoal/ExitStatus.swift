@@ -1,0 +1,25 @@
+/// With what status the process ends. Scripts depend on the numbers, so they never change meaning.
+enum ExitStatus: Int32, CaseIterable {
+    case success = 0
+    /// Anything without a number of its own.
+    case failure = 1
+    /// Content that does not match its hashes.
+    case verificationFailed = 3
+    /// No such model, version or file.
+    case notFound = 4
+    /// The name is taken by other content.
+    case conflict = 5
+    /// Ended by SIGINT or SIGTERM before the work was done.
+    case interrupted = 6
+    /// Nobody answered: a tracker, a peer or the local daemon.
+    case unreachable = 7
+    /// The command line is wrong (`EX_USAGE` of sysexits.h).
+    case usage = 64
+
+    /// The table that `shoal --help` ends with.
+    static let documentation = """
+        Exit status: 0 done, 1 failed, 3 content does not match its hashes, 4 not found, \
+        5 the name is taken by other content, 6 interrupted, 7 nobody answered, \
+        64 wrong command line.
+        """
+}

@@ -1,0 +1,64 @@
+@preconcurrency import Dispatch
+import Foundation
+import SwarmRuntime
+
+/// Turns SIGINT and SIGTERM into cancellation for the time of one piece of work.
+enum Interrupt {
+    /// Runs `work`; a signal cancels it, and the command then fails as interrupted. A second signal
+    /// ends the process at once.
+    static func cancelling<R: Sendable>(
+        _ work: @escaping @Sendable () async throws -> R
+    ) async throws -> R {
+        let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
+        SignalWatch.shared.receiver.withLock { $0 = continuation }
+        defer { SignalWatch.shared.receiver.withLock { $0 = nil } }
+        return try await withThrowingTaskGroup(of: R?.self) { group in
+            group.addTask { try await work() }
+            group.addTask {
+                for await _ in signals { break }
+                // From now on a signal finds the stream at its end, and ends the process.
+                continuation.finish()
+                return nil
+            }
+            defer { group.cancelAll() }
+            if case .some(.some(let result)) = try await group.next() { return result }
+            group.cancelAll()
+            // The work ends by itself; what it says after being cancelled does not matter.
+            _ = try? await group.next()
+            throw CommandFailure.interrupted
+        }
+    }
+
+    /// Runs a daemon; a signal cancels it, which is how it ends well.
+    static func untilSignal(_ work: @escaping @Sendable () async throws -> Void) async throws {
+        do {
+            try await cancelling(work)
+        } catch let failure as CommandFailure where failure == .interrupted {}
+    }
+}
+
+/// The process's one watch for signals. It is set up once and stays: a source that is cancelled and made
+/// again loses signals.
+private final class SignalWatch: Sendable {
+    static let shared = SignalWatch()
+
+    /// Who is told; nil when a signal ends the process, as by default.
+    let receiver = Locked<AsyncStream<Void>.Continuation?>(nil)
+    private let sources: [any DispatchSourceSignal]
+
+    private init() {
+        let receiver = receiver
+        sources = [SIGINT, SIGTERM].map { number in
+            // The default action would end the process before the source hears of the signal.
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number)
+            source.setEventHandler {
+                guard let continuation = receiver.withLock({ $0 }),
+                    case .enqueued = continuation.yield()
+                else { _exit(ExitStatus.interrupted.rawValue) }
+            }
+            return source
+        }
+        for source in sources { source.resume() }
+    }
+}
