@@ -1,0 +1,108 @@
+# shellcheck shell=bash
+# What Tests/check, Tests/run and testnet/demo share: the packages that they need, and how
+# they say that something went wrong. Sourced, never run. Installs only what is missing, so that
+# a machine that has everything needs no network.
+
+# The checkout, with no symbolic link in it.
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)"
+# Python packages live here, apart from the system's.
+venv="$root/.build-venv"
+# Used by the scripts that source this file.
+# shellcheck disable=SC2034
+python="$venv/bin/python"
+
+# Debian packages: those of Package.swift's system libraries, and the tools to find them.
+system_packages=(libssl-dev libxxhash-dev pkg-config)
+# Python packages: the other BitTorrent client, the reader of weights, and the test runner.
+python_packages=('libtorrent==2.1.*' safetensors numpy pytest)
+
+say() { printf '%s\n' "$*"; }
+
+# Ends the script with a message on standard error.
+fail() {
+    printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+    exit 1
+}
+
+require_swift() {
+    command -v swift > /dev/null ||
+        fail "no 'swift' in PATH; install Swift 6.3 from https://www.swift.org/install/linux"
+}
+
+# Runs a command as root, through sudo when needed.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo > /dev/null; then
+        sudo -n "$@" || sudo "$@"
+    else
+        return 1
+    fi
+}
+
+# Installs those of the named Debian packages that are missing.
+install_system_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${Status}' "$package" 2> /dev/null | grep -q 'ok installed' ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "installing ${missing[*]}"
+    command -v apt-get > /dev/null ||
+        fail "please install: ${missing[*]} (or what your system calls them)"
+    # The lists may be old or absent: try with them first, then with fresh ones.
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null 2>&1 ||
+        {
+            as_root apt-get update -q > /dev/null &&
+                as_root env DEBIAN_FRONTEND=noninteractive \
+                    apt-get install -y -q --no-install-recommends "${missing[@]}" > /dev/null
+        } || fail "cannot install ${missing[*]}; run: sudo apt-get install ${missing[*]}"
+}
+
+# The headers may come from elsewhere than a Debian package, so they are what is asked for.
+setup_system() {
+    if command -v pkg-config > /dev/null && pkg-config --exists libcrypto libxxhash; then
+        return 0
+    fi
+    install_system_packages "${system_packages[@]}"
+}
+
+python_is_ready() {
+    "$python" -c 'import libtorrent, numpy, pytest, safetensors
+assert libtorrent.version.startswith("2.1.")' > /dev/null 2>&1
+}
+
+setup_python() {
+    python_is_ready && return 0
+    command -v python3 > /dev/null || install_system_packages python3
+    say "making the Python environment ${venv#"$root"/}"
+    rm -rf "$venv"
+    if ! python3 -m venv "$venv" > /dev/null 2>&1; then
+        install_system_packages python3-venv
+        rm -rf "$venv"
+        python3 -m venv "$venv" || fail "python3 -m venv $venv failed"
+    fi
+    "$python" -m pip install -q --disable-pip-version-check "${python_packages[@]}" ||
+        fail "pip cannot install ${python_packages[*]}; is PyPI reachable?"
+    python_is_ready || fail "the Python packages are installed but cannot be imported"
+}
+
+# Everything, once at a time when two scripts start together.
+setup() {
+    require_swift
+    exec 9> "${TMPDIR:-/tmp}/shoal-setup-$(id -u).lock"
+    if command -v flock > /dev/null; then flock 9; fi
+    setup_system
+    setup_python
+    exec 9>&-
+}
+
+# The last lines of a log, indented, under a title.
+show_tail() {
+    local title=$1 log=$2
+    [ -s "$log" ] || return 0
+    printf -- '--- %s (%s)\n' "$title" "$log" >&2
+    tail -n 30 "$log" | sed 's/^/    /' >&2
+}
