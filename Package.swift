@@ -49,7 +49,7 @@ let package = Package(
             name: "SwarmRuntime",
             dependencies: [
                 "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
-                .hummingbird, .httpClient,
+                .hummingbird, .httpClient, .system,
             ]
         ),
         .target(

@@ -103,9 +103,9 @@ extension Swarm {
     var extendedHandshake: ExtendedHandshake {
         ExtendedHandshake(
             metadataID: content != nil && content?.metadataSize == nil
-                ? nil : ExtensionMessageID.metadata,
-            doesNotHaveID: ExtensionMessageID.doesNotHave,
-            uploadOnlyID: ExtensionMessageID.uploadOnly,
+                ? nil : LocalExtensionID.metadata,
+            doesNotHaveID: LocalExtensionID.doesNotHave,
+            uploadOnlyID: LocalExtensionID.uploadOnly,
             client: settings.client,
             listenPort: settings.listenPort,
             requestQueueLength: settings.uploadQueueLength,

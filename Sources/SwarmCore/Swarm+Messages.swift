@@ -1,13 +1,6 @@
 import OrderedCollections
 import SwarmModel
 
-/// Our ids for the extension messages we take (BEP 10: ids are the receiver's).
-package enum ExtensionMessageID {
-    package static let metadata: UInt8 = 1
-    package static let doesNotHave: UInt8 = 2
-    package static let uploadOnly: UInt8 = 3
-}
-
 /// What each message of a peer does.
 extension Swarm {
     mutating func receive(

@@ -136,3 +136,14 @@ package struct ExtendedHandshake: Hashable, Sendable {
         self.requestLengthMax = requestLengthMax
     }
 }
+
+/// The ids under which we take extension messages: what our extended handshake says in `m` (BEP
+/// 10).
+package enum LocalExtensionID {
+    /// ut_metadata (BEP 9).
+    package static let metadata: UInt8 = 1
+    /// lt_donthave (BEP 54).
+    package static let doesNotHave: UInt8 = 2
+    /// upload_only (BEP 21).
+    package static let uploadOnly: UInt8 = 3
+}

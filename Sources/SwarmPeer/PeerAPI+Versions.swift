@@ -22,9 +22,7 @@ extension PeerAPI {
 
     func status(of reference: ModelReference) async throws -> SwarmStatus {
         let statuses = await node.statuses()
-        let found = statuses.first {
-            $0.name == reference.name.description && $0.version == reference.version
-        }
+        let found = statuses.first { $0.names.contains(reference.description) }
         guard let found else {
             throw PeerError(
                 .unknownVersion,

@@ -142,11 +142,13 @@ package actor PeerNode {
         as reference: ModelReference?,
         peers: [Endpoint] = []
     ) async throws -> SwarmDriver {
+        let reference =
+            reference ?? metainfo.reference ?? ModelReference(fallbackFor: metainfo.info)
         if let driver = try open(metainfo.info.infoHash) {
+            await driver.add(reference)
             await driver.learn(peers)
             return driver
         }
-        let reference = reference ?? metainfo.reference
         let store = store
         let files = try await onThread {
             let holding = try store.holding(of: metainfo.info, layers: metainfo.pieceLayers)

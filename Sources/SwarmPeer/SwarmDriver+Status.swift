@@ -6,13 +6,14 @@ import SwarmRuntime
 extension SwarmDriver {
     package var status: SwarmStatus {
         let now = clock.now
-        let reference = reference ?? files.map { ModelReference(fallbackFor: $0.info) }
+        let reference = names.first
         let connections = swarm.connections
         let verified = swarm.picker?.verified
         let rate = connections.reduce(0.0) { $0 + $1.pipeline.bytesPerSecond(at: now) }
         return SwarmStatus(
             name: reference?.name.description ?? "",
             version: reference?.version ?? "",
+            names: names.map(\.description),
             infoHash: infoHash.description,
             state: state,
             problem: problem,
@@ -79,8 +80,7 @@ extension SwarmDriver {
 
     /// The report of a finished pull.
     package func report(path: String) -> PullReport? {
-        guard let files else { return nil }
-        let reference = reference ?? ModelReference(fallbackFor: files.info)
+        guard let files, let reference = names.first else { return nil }
         return PullReport(
             name: reference.name.description,
             version: reference.version,

@@ -73,12 +73,13 @@ extension SwarmDriver {
             becomeComplete(path: nil)
             return
         }
-        let reference = reference ?? ModelReference(fallbackFor: files.info)
         do {
-            let holding = files.holding
-            let path = try await onThread { try holding.publishView(as: reference) }
-            logger.info("complete", metadata: ["path": "\(path)"])
-            becomeComplete(path: path.string)
+            let (holding, names) = (files.holding, names)
+            let paths = try await onThread {
+                try names.map { try holding.publishView(as: $0) }
+            }
+            logger.info("complete", metadata: ["path": "\(paths[0])"])
+            becomeComplete(path: paths[0].string)
         } catch let error as StorageError {
             logger.error("the view cannot be made", metadata: ["reason": "\(error.message)"])
             resolve(.failed(error.message))
@@ -103,12 +104,12 @@ extension SwarmDriver {
         let metainfo = Metainfo(
             info: files.info,
             pieceLayers: files.hashes.layers,
-            reference: reference
+            reference: names.first
         )
         let bytes = MetainfoCodec.encode(metainfo)
-        let (store, infoHash, reference) = (around.store, infoHash, reference)
+        let (store, infoHash, name) = (around.store, infoHash, names.first)
         do {
-            try await onThread { try store.saveTorrent(bytes, for: infoHash, as: reference) }
+            try await onThread { try store.saveTorrent(bytes, for: infoHash, as: name) }
         } catch {
             logger.warning("the metainfo cannot be kept", metadata: ["reason": "\(error)"])
         }

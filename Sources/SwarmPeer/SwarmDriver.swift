@@ -80,7 +80,9 @@ package actor SwarmDriver {
     var metadataAtHand: [UInt8] = []
     var metadata: [UInt8] = []
 
-    var reference: ModelReference?
+    /// The names under which the version is visible here; the first is the one it is shown under. One is
+    /// made up when the metainfo brings none.
+    var names: [ModelReference]
     let makeFiles: @Sendable (VersionInfo) throws -> VersionFiles
     var files: VersionFiles? { gate.files }
     let isServedInPlace: Bool
@@ -121,7 +123,7 @@ package actor SwarmDriver {
         var random = SeededRandom(seed: around.seed)
         let now = MonotonicClock().now
         self.infoHash = infoHash
-        self.reference = reference
+        names = reference.map { [$0] } ?? []
         self.around = around
         self.makeFiles = makeFiles
         self.isServedInPlace = isServedInPlace
@@ -196,6 +198,7 @@ package actor SwarmDriver {
 
     /// The version's files are open: the core learns what is here.
     func begin(_ files: VersionFiles) {
+        if names.isEmpty { names = [ModelReference(fallbackFor: files.info)] }
         let content = files.content()
         resumedBytes = Self.bytes(content.verified, content.geometry)
         handle(.contentKnown(content))
@@ -216,6 +219,13 @@ package actor SwarmDriver {
         swarm.handle(event, at: clock.now, into: &actions)
         perform(actions)
         schedule()
+    }
+
+    /// Makes the version visible under a further name: the same bytes may be published as two versions.
+    package func add(_ name: ModelReference) {
+        guard !names.contains(name) else { return }
+        names.append(name)
+        if case .complete = outcome { jobs.disk.add(.publishView) }
     }
 
     /// Peers from elsewhere than a tracker, such as the command line.

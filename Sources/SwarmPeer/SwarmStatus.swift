@@ -18,6 +18,8 @@ package struct SwarmStatus: Codable, Hashable, Sendable {
 
     package var name: String
     package var version: String
+    /// Every name under which the version is visible here, `name@version` first.
+    package var names: [String]
     package var infoHash: String
     package var state: State
     /// Why it is paused or failed, or what the tracker last complained of.

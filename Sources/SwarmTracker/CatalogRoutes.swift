@@ -2,6 +2,7 @@ internal import Foundation
 internal import Hummingbird
 internal import Logging
 internal import SwarmModel
+internal import SwarmRuntime
 internal import SwarmWire
 
 /// Published versions: `GET /api/v1/models`, and `GET` and `PUT` of `/api/v1/models/ORG/MODEL/VERSION`, whose

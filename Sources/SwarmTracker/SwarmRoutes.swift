@@ -1,6 +1,7 @@
 internal import Hummingbird
 internal import SwarmCore
 internal import SwarmModel
+internal import SwarmRuntime
 
 /// The swarms as JSON, for people and dashboards: `/api/v1/swarms` and one swarm with its members.
 struct SwarmRoutes: Sendable {

@@ -22,17 +22,6 @@ package enum PeerMessageID {
     package static let hashReject: UInt8 = 23
 }
 
-/// The ids under which we take extension messages: what our extended handshake says in `m` (BEP
-/// 10).
-package enum LocalExtensionID {
-    /// ut_metadata (BEP 9).
-    package static let metadata: UInt8 = 1
-    /// lt_donthave (BEP 54).
-    package static let doesNotHave: UInt8 = 2
-    /// upload_only (BEP 21).
-    package static let uploadOnly: UInt8 = 3
-}
-
 /// The ids under which the other end takes extension messages; nil for one that it does not take.
 package struct RemoteExtensions: Hashable, Sendable {
     package var metadata: UInt8?

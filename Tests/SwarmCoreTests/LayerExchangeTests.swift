@@ -76,6 +76,7 @@ struct LayerExchangeTests {
         #expect(layers.next(for: Self.b, at: due) == range(1, 0))
         layers.checked(range(1, 0), from: Self.b, valid: false, at: due)
         #expect(layers.next(for: Self.b, at: due) == nil)
+        layers.checked(range(2, 0), from: Self.a, valid: true, at: due)
         // Time passes; both may be asked again.
         let later = due + Self.settings.hashTimeout
         #expect(layers.deadline == later)

@@ -93,12 +93,10 @@ struct TransportSocketTests {
             dialled: End(Fixture.them, source: mode)
         )
         var ranges: [ServedRange] = []
-        for _ in 0..<2 {
-            ranges += [try Fixture.served(0, 0, 1 << 20), try Fixture.served(1, 0, 1 << 20)]
-            ranges += try (0..<64).map { try Fixture.served(0, $0 << 14, 1 << 14) }
-            ranges += [try Fixture.served(2, 0, 1 << 20), try Fixture.served(1, 5, 99_999)]
-        }
-        // Less than a block in flight each time: the limit on unsent bytes stays out of play.
+        ranges += [try Fixture.served(0, 0, 1 << 20), try Fixture.served(1, 0, 1 << 20)]
+        ranges += try (0..<8).map { try Fixture.served(0, $0 << 14, 1 << 14) }
+        ranges += [try Fixture.served(2, 0, 1 << 20), try Fixture.served(1, 5, 99_999)]
+        // One block in flight each way: the limit on unsent bytes stays out of play.
         for range in ranges {
             let sent = pair.accepted.recorder.events.count
             pair.accepted.recorder.transport.sendBlock(range)
@@ -166,7 +164,7 @@ struct TransportSocketTests {
         let resources = resources { $0.unacknowledgedEventsMax = 16 }
         let slow = End(Fixture.them, recorder: Recorder(acknowledges: false))
         let pair = try await pair(dialled: slow, resources: resources)
-        let all = (0..<5000).map { PeerMessage.have($0) }
+        let all = (0..<1000).map { PeerMessage.have($0) }
         pair.accepted.recorder.transport.send(all)
         var acknowledged = 0
         while acknowledged < all.count {

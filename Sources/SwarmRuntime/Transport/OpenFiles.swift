@@ -1,5 +1,6 @@
 import NIOCore
 import SwarmModel
+import SystemPackage
 
 #if canImport(Glibc)
     import Glibc
@@ -44,19 +45,18 @@ struct OpenFiles {
     ) throws -> (FileRegion, OpenFile)? {
         let (descriptor, offset, owner) = try source.descriptor(for: range)
         return try withExtendedLifetime(owner) {
-            var status = stat()
-            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-                return nil
-            }
+            guard let status = try? FileDescriptor(rawValue: descriptor).stat(),
+                status.type == .regular
+            else { return nil }
             // The kernel would send fewer bytes than the header promises.
-            guard offset >= 0, offset + range.length <= Int(status.st_size) else {
+            guard offset >= 0, offset + range.length <= Int(status.size) else {
                 throw Flaw.pastEnd(
                     offset: offset,
                     length: range.length,
-                    fileLength: Int(status.st_size)
+                    fileLength: Int(status.size)
                 )
             }
-            let device = UInt64(truncatingIfNeeded: status.st_dev)
+            let device = UInt64(truncatingIfNeeded: status.deviceID.rawValue)
             guard loop.canSendfile(from: descriptor, offset: offset, device: device),
                 let file = open(descriptor, owner: owner)
             else { return nil }

@@ -1,55 +1,6 @@
-internal import Foundation
 internal import Hummingbird
 internal import Logging
-
-/// A refusal of the JSON API: `{"error": {"code", "message"}}`.
-struct APIError: HTTPResponseError, Hashable {
-    var status: HTTPResponse.Status
-    /// For programs: stable, in lower case with hyphens.
-    var code: String
-    /// For people: what was wrong with which thing, and the remedy.
-    var message: String
-    var headers = HTTPFields()
-
-    static let insufficientStorage = HTTPResponse.Status(
-        code: 507,
-        reasonPhrase: "Insufficient Storage"
-    )
-
-    func response(from request: Request, context: some RequestContext) throws -> Response {
-        var response = try JSONReply.response(
-            Body(error: .init(code: code, message: message)),
-            status: status
-        )
-        for field in headers { response.headers[field.name] = field.value }
-        return response
-    }
-
-    private struct Body: Encodable {
-        struct Content: Encodable {
-            var code: String
-            var message: String
-        }
-        var error: Content
-    }
-}
-
-/// Answers of the JSON API.
-enum JSONReply {
-    static func response(
-        _ value: some Encodable,
-        status: HTTPResponse.Status = .ok
-    ) throws -> Response {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        let data = try encoder.encode(value)
-        return Response(
-            status: status,
-            headers: [.contentType: "application/json"],
-            body: ResponseBody(byteBuffer: ByteBuffer(bytes: data + Data([10])))
-        )
-    }
-}
+internal import SwarmRuntime
 
 /// Turns every error into the API's form, and refuses request targets that are too long.
 struct ErrorMiddleware: RouterMiddleware {
