@@ -198,6 +198,14 @@ package struct PiecePicker: Sendable {
         active[range.piece]?.release(range.blocks, from: peer)
     }
 
+    /// The peer of which the start of the range is asked.
+    package func peerAsked(for range: BlockRange) -> ConnectionID? {
+        guard let first = range.blocks.first, let piece = active[range.piece],
+            case .requested(let peer) = piece.blocks[first]
+        else { return nil }
+        return peer
+    }
+
     /// `peer` will not send the range, and `other` has been asked for it too.
     package mutating func transfer(
         _ range: BlockRange,
@@ -207,24 +215,16 @@ package struct PiecePicker: Sendable {
         active[range.piece]?.transfer(range.blocks, from: peer, to: other)
     }
 
-    /// `peer` owns no piece any more. Returns the exclusive pieces it had begun, which must start anew:
+    /// `peer` owns no piece any more. Returns the exclusive pieces it had begun, which must be restarted:
     /// their blocks would come from two peers.
     package mutating func disown(_ peer: ConnectionID) -> [PieceIndex] {
-        var restarted: [PieceIndex] = []
+        var begun: [PieceIndex] = []
         for piece in active.keys where active[piece]?.owner == peer {
             active[piece]?.owner = nil
-            guard let state = active[piece], state.isExclusive, state.receivedCount > 0 else {
-                continue
-            }
-            active[piece] = ActivePiece(
-                piece: piece,
-                blockCount: state.blocks.count,
-                owner: nil,
-                isExclusive: true
-            )
-            restarted.append(piece)
+            guard let state = active[piece], state.isExclusive else { continue }
+            if state.missingCount < state.blocks.count { begun.append(piece) }
         }
-        return restarted
+        return begun
     }
 
     /// Nothing is left to ask for: every wanted block is here or asked of somebody.

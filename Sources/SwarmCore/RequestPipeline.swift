@@ -29,9 +29,6 @@ package struct RequestPipeline: Hashable, Sendable {
     }
 
     package var isEmpty: Bool { requests.isEmpty }
-    package func isWaiting(for range: BlockRange) -> Bool {
-        requests.contains { $0.range == range }
-    }
     package func bytesPerSecond(at now: Instant) -> Double { rate.bytesPerSecond(at: now) }
 
     /// How many bytes should be outstanding.
@@ -69,11 +66,14 @@ package struct RequestPipeline: Hashable, Sendable {
         return .late
     }
 
-    /// The peer refuses; true when it was asked.
+    /// The peer refuses; true when it was asked. After a cancel and a second request of the same range the
+    /// first reject answers the cancel (BEP 6: each request has one answer, in order).
     package mutating func rejected(_ range: BlockRange) -> Bool {
-        if remove(range) != nil { return true }
-        if let index = givenUp.firstIndex(of: range) { givenUp.remove(at: index) }
-        return false
+        if let index = givenUp.firstIndex(of: range) {
+            givenUp.remove(at: index)
+            return false
+        }
+        return remove(range) != nil
     }
 
     /// Stops waiting for a range; true when it was outstanding.

@@ -138,7 +138,7 @@ extension Swarm {
         guard let session = sessions.removeValue(forKey: id) else { return }
         if let pieces = session.pieces, session.isCounted { picker?.peerLeft(with: pieces) }
         for request in session.pipeline.requests { giveBack(request.range, from: id) }
-        disown(id, into: &actions)
+        disown(id, at: now, into: &actions)
         layers.peerLeft(id)
         // The liar may leave before its metadata is refuted.
         if session.receivedBytes > 0 || metadata.source == id { departed.remember(session) }

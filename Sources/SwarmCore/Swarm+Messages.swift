@@ -45,7 +45,7 @@ extension Swarm {
         switch message {
         case .choke:
             sessions[id]?.isChoking = true
-            releaseAll(of: id, into: &actions)
+            releaseAll(of: id, at: now, into: &actions)
         case .unchoke:
             sessions[id]?.isChoking = false
             fill(id, at: now, into: &actions)
@@ -58,9 +58,13 @@ extension Swarm {
     }
 
     /// Stops waiting for what was asked of the peer; the blocks may be asked of others.
-    private mutating func releaseAll(of id: ConnectionID, into actions: inout [SwarmAction]) {
+    private mutating func releaseAll(
+        of id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
         for range in sessions[id]?.pipeline.giveUpAll() ?? [] { giveBack(range, from: id) }
-        disown(id, into: &actions)
+        disown(id, at: now, into: &actions)
         mustRefill = true
     }
 

@@ -67,7 +67,6 @@ extension Swarm {
     ) {
         guard let content, picker?.activePiece(piece) != nil else { return }
         cancelAll(of: piece, at: now, into: &actions)
-        ledger.duplicateBytes += content.geometry.length(of: piece)
         let file = content.geometry.file(of: piece)
         let root = content.roots[file.number] ?? .zero
         let audit = PieceAudit(
@@ -96,6 +95,7 @@ extension Swarm {
     /// Fetches a failed piece whole again: from one peer alone when an earlier failure of it is still to
     /// be traced.
     private mutating func retry(_ piece: PieceIndex, into actions: inout [SwarmAction]) {
+        discard(piece)
         if audits.contains(where: { $0.piece == piece }) {
             picker?.restartExclusively(piece)
             actions.append(.restartPiece(piece))
@@ -103,6 +103,18 @@ extension Swarm {
             picker?.holdBack(piece)
             picker?.release(piece)
             actions.append(.abandonPiece(piece))
+        }
+    }
+
+    /// Books bytes that are fetched again: of the whole piece, or of some of its blocks.
+    private mutating func discard(_ piece: PieceIndex, blocks: [Int]? = nil) {
+        guard let geometry else { return }
+        guard let blocks else {
+            ledger.duplicateBytes += geometry.length(of: piece)
+            return
+        }
+        for block in blocks {
+            ledger.duplicateBytes += geometry.range(of: block..<block + 1, in: piece)?.length ?? 0
         }
     }
 
@@ -118,6 +130,7 @@ extension Swarm {
                 send(.hashRequest(audits[index].leafRequest), to: peer, at: now, into: &actions)
             } else {
                 audits[index].stage = .awaitingPiece
+                discard(audits[index].piece)
                 picker?.restartExclusively(audits[index].piece)
                 actions.append(.restartPiece(audits[index].piece))
                 mustRefill = true
@@ -148,6 +161,7 @@ extension Swarm {
                 retry(piece, into: &actions)
             } else {
                 picker?.resume(piece, missing: wrongBlocks)
+                discard(piece, blocks: wrongBlocks)
             }
             mustRefill = true
         }
@@ -222,6 +236,11 @@ extension Swarm {
                 if sessions[id]?.takesDoesNotHave == true {
                     send(.doesNotHave(UInt32(piece.number)), to: id, at: now, into: &actions)
                 }
+            }
+        }
+        for id in sessions.keys {
+            for range in sessions[id]?.uploads.dropWaiting(for: affected) ?? [] {
+                reject(range.raw, to: id, at: now, into: &actions)
             }
         }
         mustRefill = true

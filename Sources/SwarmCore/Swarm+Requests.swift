@@ -9,7 +9,8 @@ extension Swarm {
     /// Asks one peer for as much as its pipeline takes.
     mutating func fill(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
         guard pausedUntil == nil, picker != nil, let session = sessions[id],
-            !session.isChoking, session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
+            !session.isChoking, session.refusesUntil == nil, session.amInterested,
+            let pieces = session.pieces
         else { return }
         let unit = session.requestLength(settings)
         let queueLength = session.queueLength(settings)
@@ -50,21 +51,22 @@ extension Swarm {
     /// The peer will not send a range that was asked of it. When a second peer was asked for it in the
     /// endgame it is that one's now, else anybody's.
     mutating func giveBack(_ range: BlockRange, from id: ConnectionID) {
-        let other =
-            endgameCopies == 0
-            ? nil
-            : sessions.values.first { $0.id != id && $0.pipeline.isWaiting(for: range) }
-        if let other {
-            endgameCopies -= 1
-            picker?.transfer(range, from: id, to: other.id)
+        if let index = copies.firstIndex(of: EndgameCopy(range: range, peer: id)) {
+            copies.remove(at: index)
+        } else if let index = copies.firstIndex(where: { $0.range == range }) {
+            picker?.transfer(range, from: id, to: copies.remove(at: index).peer)
         } else {
             picker?.release(range, from: id)
         }
     }
 
     /// The peer owns no piece any more; those that must come from one peer alone start anew.
-    mutating func disown(_ id: ConnectionID, into actions: inout [SwarmAction]) {
-        for piece in picker?.disown(id) ?? [] { actions.append(.restartPiece(piece)) }
+    mutating func disown(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
+        for piece in picker?.disown(id) ?? [] {
+            cancelAll(of: piece, at: now, into: &actions)
+            picker?.restartExclusively(piece)
+            actions.append(.restartPiece(piece))
+        }
     }
 
     // MARK: Blocks that arrive
@@ -87,15 +89,14 @@ extension Swarm {
         if arrival == .expected { sessions[id]?.obliged() }
         switch result {
         case .stored:
+            cancelElsewhere(range, except: id, at: now, into: &actions)
             picker?.markReceived(range)
-            if endgameCopies > 0 || arrival == .late {
-                cancelElsewhere(range, except: id, at: now, into: &actions)
-            }
         case .discarded:
-            giveBack(range, from: id)
+            // A late block was given back when the wait for it ended.
+            if arrival == .expected { giveBack(range, from: id) }
             mustRefill = true
         case .failed(let reason):
-            giveBack(range, from: id)
+            if arrival == .expected { giveBack(range, from: id) }
             pause(reason, at: now, into: &actions)
         }
         if arrival == .unsolicited {
@@ -106,10 +107,14 @@ extension Swarm {
     }
 
     private mutating func book(_ bytes: Int, from id: ConnectionID, kept: Bool) {
-        guard let session = sessions[id] else { return }
+        if !kept { ledger.duplicateBytes += bytes }
+        guard let session = sessions[id] else {
+            // It was on its way when the connection was closed.
+            ledger.book(bytes, from: departed.sender(id)?.locality ?? .unknown)
+            return
+        }
         sessions[id]?.receivedBytes += bytes
         ledger.book(bytes, from: session.locality)
-        if !kept { ledger.duplicateBytes += bytes }
         if let endpoint = session.listenEndpoint, session.receivedBytes == 0 {
             self.book.proved(endpoint)
         }
@@ -123,9 +128,11 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        for other in sessions.keys where other != id {
+        var others = copies.filter { $0.range == range }.map(\.peer)
+        copies.removeAll { $0.range == range }
+        if let first = picker?.peerAsked(for: range) { others.append(first) }
+        for other in others where other != id {
             guard sessions[other]?.pipeline.giveUp(range) == true else { continue }
-            endgameCopies = max(0, endgameCopies - 1)
             send(.cancel(RawBlock(range)), to: other, at: now, into: &actions)
         }
     }
@@ -168,7 +175,7 @@ extension Swarm {
             if sessions[id]?.pipeline.rejected(range) == true {
                 sessions[id]?.refused(at: now)
                 giveBack(range, from: id)
-                disown(id, into: &actions)
+                disown(id, at: now, into: &actions)
                 mustRefill = true
             }
         default: break

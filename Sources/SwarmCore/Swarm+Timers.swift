@@ -72,7 +72,7 @@ extension Swarm {
             giveBack(range, from: id)
             send(.cancel(RawBlock(range)), to: id, at: now, into: &actions)
         }
-        disown(id, into: &actions)
+        disown(id, at: now, into: &actions)
         mustRefill = true
     }
 
@@ -91,7 +91,7 @@ extension Swarm {
             guard let overdue, picker.activePiece(overdue.piece)?.isExclusive == false else {
                 continue
             }
-            endgameCopies += 1
+            copies.append(EndgameCopy(range: overdue, peer: id))
             sessions[id]?.pipeline.sent(overdue, at: now)
             send(.request(RawBlock(overdue)), to: id, at: now, into: &actions)
         }
@@ -109,12 +109,8 @@ extension Swarm {
             where now - request.sentAt >= settings.endgameAge && pieces[request.range.piece]
                 && request.range.length <= lengthMax
                 && request.sentAt < oldest?.sentAt ?? now
-            {
-                let askers = sessions.values.count { other in
-                    other.pipeline.requests.contains { $0.range == request.range }
-                }
-                if askers == 1 { oldest = request }
-            }
+                && !copies.contains(where: { $0.range == request.range })
+            { oldest = request }
         }
         return oldest?.range
     }

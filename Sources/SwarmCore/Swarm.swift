@@ -28,8 +28,8 @@ package struct Swarm: Sendable {
     package internal(set) var pauseReason: String?
     var housekeepingAt: Instant
     var rechokeAt: Instant
-    /// Blocks asked of a second peer in the endgame and not yet here.
-    var endgameCopies = 0
+    /// Ranges asked of a second peer in the endgame and not yet here: at most one for each peer.
+    var copies: [EndgameCopy] = []
     /// Payload bytes sent to peers.
     package internal(set) var uploadedBytes = 0
     /// A block became free that some other peer may be asked for.
@@ -127,6 +127,12 @@ package struct Swarm: Sendable {
     }
 }
 
+/// A range that is asked of a peer although the picker knows it as asked of another.
+struct EndgameCopy: Hashable, Sendable {
+    var range: BlockRange
+    var peer: ConnectionID
+}
+
 /// How far each file is: pieces still missing, and whether it is sealed.
 struct FileProgress: Hashable, Sendable {
     private(set) var missing: [Int] = []
@@ -187,6 +193,7 @@ struct DepartedSenders: Hashable, Sendable {
         var id: ConnectionID
         var peer: PeerID
         var endpoint: Endpoint?
+        var locality: Locality
     }
     private var senders: [Sender] = []
     /// Connections remembered: more than ever feed the pieces in progress at once.
@@ -195,7 +202,12 @@ struct DepartedSenders: Hashable, Sendable {
     mutating func remember(_ session: PeerSession) {
         if senders.count >= Self.countMax { senders.removeFirst() }
         senders.append(
-            Sender(id: session.id, peer: session.facts.peer, endpoint: session.listenEndpoint)
+            Sender(
+                id: session.id,
+                peer: session.facts.peer,
+                endpoint: session.listenEndpoint,
+                locality: session.locality
+            )
         )
     }
 

@@ -52,6 +52,12 @@ package struct UploadQueue: Hashable, Sendable {
         return true
     }
 
+    /// Requests for pieces that are no longer here; the caller rejects them.
+    package mutating func dropWaiting(for pieces: [PieceIndex]) -> [ServedRange] {
+        defer { waiting.removeAll { pieces.contains($0.piece) } }
+        return waiting.filter { pieces.contains($0.piece) }
+    }
+
     /// On a choke all waiting requests are dropped; the caller rejects them (BEP 6).
     package mutating func dropWaiting() -> [ServedRange] {
         defer { waiting.removeAll() }

@@ -71,6 +71,9 @@ package final class HashBook: Sendable {
 
     // MARK: Arriving hashes
 
+    /// Whether the layer under the root is still being fetched.
+    func isArriving(_ root: Digest) -> Bool { state.withLock { $0.arriving[root] != nil } }
+
     enum Acceptance: Sendable {
         case refuted
         case accepted

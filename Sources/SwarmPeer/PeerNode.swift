@@ -218,18 +218,25 @@ package actor PeerNode {
 
     /// Opens again what an earlier process held: complete versions are served, partial ones go on.
     package func resume() async throws {
+        var isEveryOneOpen = true
         for (infoHash, reference) in try store.torrents() {
             do {
                 guard let bytes = try store.torrent(for: infoHash) else { continue }
                 let metainfo = try MetainfoCodec.decode(bytes, hasher: SystemHasher())
                 try await join(metainfo, as: reference)
             } catch {
+                isEveryOneOpen = false
                 logger.error(
                     "a version cannot be opened",
                     metadata: ["info-hash": "\(infoHash)", "reason": "\(error)"]
                 )
             }
         }
+        // A version that is not open could still need what nobody refers to.
+        guard isEveryOneOpen else { return }
+        let store = store
+        let count = try await onThread { try store.removeOrphans() }
+        if count > 0 { logger.info("removed files of no version", metadata: ["count": "\(count)"]) }
     }
 
     /// Stops a version and deletes what is here of it.

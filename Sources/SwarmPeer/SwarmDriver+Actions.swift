@@ -68,7 +68,8 @@ extension SwarmDriver {
     private func checkHashes(_ range: HashRange, from id: ConnectionID) {
         guard let files else { return }
         let hashes = hashesAtHand
-        if range.baseLayer == 0 {
+        // With pieces of one block the piece layer is the leaves.
+        if !files.hashes.isArriving(range.root) {
             checkLeaves(range, hashes, from: id, files)
             return
         }

@@ -83,7 +83,6 @@ VIOLATIONS = {
     "a second bitfield": frame(HAVE_NONE) + frame(HAVE_ALL),
     "a block that nobody asked for": frame(PIECE, u32(0, 0) + bytes(16384)),
     "a block without a header": frame(PIECE, b"\0\0"),
-    "hashes that nobody asked for": frame(HASHES, bytes(48) + bytes(64)),
     "a short hash request": frame(HASH_REQUEST, bytes(20)),
     "an extended message without an id": frame(EXTENDED),
     "an extended handshake that is no dictionary": frame(EXTENDED, b"\0i5e"),
@@ -212,7 +211,7 @@ def test_a_flood_of_requests_is_bounded(seeded):
         connection.join(torrent)
         flood = b"".join(request(piece, 0, 16384) for piece in range(8)) * 500
         connection.socket.settimeout(2)
-        with contextlib.suppress(Closed, TimeoutError):
+        with contextlib.suppress(Closed, OSError):
             for _ in range(50):
                 connection.socket.sendall(flood)
         assert_serves(seed, torrent)
@@ -227,7 +226,7 @@ def test_a_flood_of_hash_requests_is_bounded(seeded):
         connection.join(torrent)
         flood = frame(HASH_REQUEST, root + u32(0, 0, 512, 0)) * 1000
         connection.socket.settimeout(2)
-        with contextlib.suppress(Closed, TimeoutError):
+        with contextlib.suppress(Closed, OSError):
             for _ in range(20):
                 connection.socket.sendall(flood)
         assert_serves(seed, torrent)
@@ -245,7 +244,7 @@ def test_a_flood_of_metadata_requests_is_bounded(seeded):
         asks = (bencode.encode({"msg_type": 0, "piece": piece}) for piece in (0, 1, 10**9, -1))
         flood = b"".join(frame(EXTENDED, bytes([number]) + ask) for ask in asks) * 1000
         connection.socket.settimeout(2)
-        with contextlib.suppress(Closed, TimeoutError):
+        with contextlib.suppress(Closed, OSError):
             for _ in range(20):
                 connection.socket.sendall(flood)
         assert_serves(seed, torrent)
@@ -271,7 +270,7 @@ def test_interest_that_comes_and_goes_a_thousand_times(seeded):
     with Connection(seed.endpoint) as connection:
         connection.shake(torrent.swarm)
         connection.send(frame(HAVE_NONE))
-        with contextlib.suppress(Closed, TimeoutError):
+        with contextlib.suppress(Closed, OSError):
             connection.send((frame(INTERESTED) + frame(3)) * 100_000)
     assert_serves(seed, torrent)
 
@@ -323,6 +322,17 @@ def test_connections_that_come_and_go_by_the_thousand(seeded):
         2 * GREETING_SECONDS,
         "the seed has let go of the connections",
     )
+
+
+def test_hashes_that_nobody_asked_for_do_no_harm(seeded):
+    # They may be late, so they are no reason to close.
+    seed, torrent = seeded
+    with Connection(seed.endpoint) as connection:
+        connection.join(torrent)
+        with contextlib.suppress(Closed):
+            for _ in range(100):
+                connection.send(frame(HASHES, os.urandom(48) + os.urandom(512 * 32)))
+    assert_serves(seed, torrent)
 
 
 def test_random_bytes_after_a_greeting(seeded):

@@ -12,7 +12,7 @@ from shoal import last_object, received
 MODEL_BYTES = int(os.environ.get("SHOAL_MEMORY_MODEL_MIB", 2048)) * MIB
 PEERS = 8
 MEMORY_MAX = 256 * MIB
-SECONDS = 300
+SECONDS = 420
 
 
 @pytest.mark.limit(SECONDS + 120)

@@ -25,11 +25,19 @@ def without_layers(torrent, stripped):
     return stripped
 
 
-def layered(directory, pieces):
-    """A model of one file with that many pieces of 16 KiB. libtorrent would call a directory with
-    nothing else in it by the file's name, so there is a second file."""
+# With pieces of 16 KiB the piece layer is the leaves. 512 hashes are one request; 513 and 1025 are
+# where two libtorrents misunderstand each other.
+LAYERS = pytest.mark.parametrize(
+    "pieces, piece_length",
+    [(3, 16 * KIB), (512, 16 * KIB), (513, 16 * KIB), (1025, 16 * KIB), (513, 64 * KIB)],
+)
+
+
+def layered(directory, pieces, piece_length):
+    """A model of one file with that many pieces. libtorrent would call a directory with nothing else
+    in it by the file's name, so there is a second file."""
     source = directory / "layers"
-    write_sparse(source / "weights.bin", pieces * 16 * KIB, seed=pieces)
+    write_sparse(source / "weights.bin", pieces * piece_length, seed=pieces)
     (source / "config.json").write_text("{}")
     return source
 
@@ -57,12 +65,13 @@ def test_libtorrent_fetches_metadata_and_files_from_shoal(shoal, client, small_m
 
 
 @pytest.mark.limit(120)
-@pytest.mark.parametrize("pieces", [3, 512, 513, 1025])
-def test_libtorrent_fetches_piece_layers_from_shoal(shoal, client, tmp_path, pieces):
-    # 512 hashes are one request; 513 and 1025 are where two libtorrents misunderstand each other.
-    source = layered(tmp_path, pieces)
+@LAYERS
+def test_libtorrent_fetches_piece_layers_from_shoal(
+    shoal, client, tmp_path, pieces, piece_length
+):
+    source = layered(tmp_path, pieces, piece_length)
     torrent = tmp_path / "whole.torrent"
-    seed = seed_with_torrent(shoal, source, torrent, "--piece-length", str(16 * KIB))
+    seed = seed_with_torrent(shoal, source, torrent, "--piece-length", str(piece_length))
     leech = client()
     bare = without_layers(torrent, tmp_path / "bare.torrent")
     handle = leech.add(bare, tmp_path / "copy", peers=[seed.endpoint])
@@ -116,15 +125,17 @@ def test_shoal_fetches_metadata_and_files_from_libtorrent(shoal, client, small_m
 
 
 @pytest.mark.limit(120)
-@pytest.mark.parametrize("pieces", [3, 512, 513, 1025])
+@LAYERS
 @pytest.mark.parametrize("seed_mode", [False, True], ids=["checked", "seed_mode"])
-def test_shoal_fetches_piece_layers_from_libtorrent(shoal, client, tmp_path, pieces, seed_mode):
-    source = layered(tmp_path, pieces)
-    torrent = create(source, 16 * KIB, tmp_path / "whole.torrent")
+def test_shoal_fetches_piece_layers_from_libtorrent(
+    shoal, client, tmp_path, pieces, piece_length, seed_mode
+):
+    source = layered(tmp_path, pieces, piece_length)
+    torrent = create(source, piece_length, tmp_path / "whole.torrent")
     seed = client()
     seed.seed(torrent, tmp_path, seed_mode=seed_mode)
     bare = without_layers(torrent, tmp_path / "bare.torrent")
-    report = shoal.pull(bare, peers=[seed.endpoint], seconds=60)
+    report = shoal.pull(bare, peers=[seed.endpoint], seconds=30)
     assert_same(source, report["path"])
 
 

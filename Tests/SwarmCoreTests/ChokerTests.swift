@@ -17,7 +17,11 @@ struct ChokerTests {
         }
     }
 
-    @Test("never more than the slots, never one twice, all when there is room", arguments: 0...9, 0...9)
+    @Test(
+        "never more than the slots, never one twice, all when there is room",
+        arguments: 0...9,
+        0...9
+    )
     func bounds(count: Int, slots: Int) {
         let chosen = Choker.unchoked(among: candidates(count), slots: slots)
         #expect(chosen.count == min(count, slots))

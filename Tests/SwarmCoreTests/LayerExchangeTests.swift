@@ -113,7 +113,11 @@ struct MetadataExchangeTests {
         return MetadataExchange(settings: settings)
     }
 
-    private func arrive(_ metadata: inout MetadataExchange, _ part: UInt32, from peer: ConnectionID = a)
+    private func arrive(
+        _ metadata: inout MetadataExchange,
+        _ part: UInt32,
+        from peer: ConnectionID = a
+    )
         -> MetadataExchange.Arrival
     {
         let size = UInt32(metadata.size)
@@ -137,7 +141,10 @@ struct MetadataExchangeTests {
         #expect(metadata.deadline == nil)
     }
 
-    @Test("a size that is missing, zero, negative or too long is not taken", arguments: [nil, 0, -1, 1 << 40])
+    @Test(
+        "a size that is missing, zero, negative or too long is not taken",
+        arguments: [nil, 0, -1, 1 << 40]
+    )
     func sizes(size: Int?) {
         var metadata = exchange()
         #expect(metadata.adopt(Self.a, size: size, at: Self.start) == false)
@@ -153,7 +160,9 @@ struct MetadataExchangeTests {
         #expect(other == .ignored && outside == .ignored)
     }
 
-    @Test("a source that rejects or says nothing is left for another, and asked again after a while")
+    @Test(
+        "a source that rejects or says nothing is left for another, and asked again after a while"
+    )
     func silence() {
         let settings = SwarmSettings()
         for rejects in [true, false] {

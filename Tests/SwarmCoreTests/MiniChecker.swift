@@ -16,15 +16,16 @@ struct MiniChecker {
     private var names: [(peer: PeerID, node: Int)] = []
     private var expectedBans: [ConnectionID] = []
     private var peers: [[ConnectionID: PeerID]]
-    private(set) var bans = 0
-    private(set) var audits = 0
-    private(set) var failures = 0
+    /// How often rare things happened, by name: a run that meets none of them tests little.
+    private(set) var sights: [String: Int] = [:]
 
     init(_ plan: MiniPlan) {
         self.plan = plan
         open = Array(repeating: [:], count: plan.roles.count)
         peers = Array(repeating: [:], count: plan.roles.count)
     }
+
+    private mutating func see(_ what: String) { sights[what, default: 0] += 1 }
 
     mutating func fail(_ what: String) { if violations.count < 5 { violations.append(what) } }
 
@@ -52,6 +53,7 @@ struct MiniChecker {
         }
         var opened: [PieceIndex] = []
         for action in actions {
+            note(action)
             if case .openPiece(let piece) = action {
                 opened.append(piece)
                 checkOpening(piece, node)
@@ -98,7 +100,6 @@ struct MiniChecker {
         case .publishView:
             if !node.swarm.isSealed { fail("node \(node.index) publishes too early") }
         case .trace(.peerBanned(let peer, _, _)):
-            bans += 1
             guard let name = names.first(where: { $0.peer == peer }) else { return }
             if !plan.roles[name.node].mayBeBanned {
                 fail("node \(node.index) bans node \(name.node), which is honest")
@@ -151,21 +152,50 @@ struct MiniChecker {
         _ assembly: MiniBoard.Assembly,
         _ senders: [ConnectionID]
     ) {
-        failures += 1
-        guard let first = senders.first, senders.allSatisfy({ $0 == first }) else { return }
+        guard let first = senders.first, senders.allSatisfy({ $0 == first }) else {
+            see("piece failed, several senders")
+            return
+        }
+        see("piece failed, one sender")
         expectedBans = [first]
     }
 
     mutating func auditAnswered(_ node: MiniNode, _ piece: PieceIndex, _ wrong: [Int]) {
-        audits += 1
         guard let audit = node.swarm.audits.first(where: { $0.piece == piece }) else {
             fail("node \(node.index): an audit of \(piece) that the core knows nothing of")
             return
         }
+        see(audit.stage == .awaitingPiece ? "audited after the piece" : "audited by leaves")
         expectedBans = wrong.map { audit.senders[$0] }
     }
 
-    mutating func metadataRefuted(_ node: MiniNode) {}
+    private mutating func note(_ action: SwarmAction) {
+        switch action {
+        case .closeConnection(_, let cause): see("closed: \(cause.kind)")
+        case .restartPiece: see("restarted")
+        case .abandonPiece: see("abandoned")
+        case .send(.doesNotHave, _): see("told of a loss")
+        case .send(.cancel, _): see("cancelled")
+        case .send(.reject, _): see("rejected")
+        case .send(.choke, _): see("choked")
+        case .send(.hashReject, _): see("hashes refused")
+        case .trace(.peerSnubbed): see("snubbed")
+        case .trace(.storagePaused): see("paused")
+        case .trace(.peerBanned(_, _, let reason)): see("banned: \(reason)")
+        default: break
+        }
+    }
+
+    /// All that ``sights`` can hold and a good number of runs must.
+    static let expectedSights = [
+        "piece failed, several senders", "piece failed, one sender", "audited after the piece",
+        "audited by leaves", "closed: violation", "closed: banned", "closed: duplicate",
+        "closed: idle", "closed: stalled", "closed: both seeds", "closed: not reading", "restarted",
+        "abandoned", "told of a loss", "cancelled", "rejected", "choked", "hashes refused", "snubbed",
+        "paused", "banned: sent metadata that does not match the info-hash",
+        "banned: sent a piece that does not match its hash",
+        "banned: sent a block that does not match its leaf",
+    ]
 
     // MARK: State
 
@@ -186,21 +216,29 @@ struct MiniChecker {
             {
                 fail("\(here): counts \(session.interestingCount) interesting pieces")
             }
-            if session.isChoking, !requests.isEmpty { fail("\(here): waits for a peer that chokes") }
+            if session.isChoking, !requests.isEmpty {
+                fail("\(here): waits for a peer that chokes")
+            }
             if paused, !requests.isEmpty { fail("\(here): waits though the disk is out") }
             if requests.reduce(0, { $0 + $1.length }) != session.pipeline.outstandingBytes {
                 fail("\(here): outstanding bytes do not add up")
             }
             let bytesMax = settings.outstandingBytesMax + settings.requestLength
-            if session.pipeline.outstandingBytes > bytesMax { fail("\(here): too many outstanding") }
-            if requests.count > max(1, session.queueLength(settings)) { fail("\(here): too many requests") }
+            if session.pipeline.outstandingBytes > bytesMax {
+                fail("\(here): too many outstanding")
+            }
+            if requests.count > max(1, session.queueLength(settings)) {
+                fail("\(here): too many requests")
+            }
             for range in requests where requests.count(where: { $0 == range }) > 1 {
                 fail("\(here): asked twice for \(range)")
             }
             for range in requests where picker.verified[range.piece] {
                 fail("\(here): waits for \(range.piece), which is verified")
             }
-            if session.uploads.count > settings.uploadQueueLength { fail("\(here): queues too much") }
+            if session.uploads.count > settings.uploadQueueLength {
+                fail("\(here): queues too much")
+            }
         }
     }
 
@@ -276,8 +314,27 @@ struct MiniChecker {
     }
 }
 
+extension CloseCause {
+    fileprivate var kind: String {
+        switch self {
+        case .violation: "violation"
+        case .banned: "banned"
+        case .duplicateConnection: "duplicate"
+        case .tooManyConnections: "too many"
+        case .idle: "idle"
+        case .stalled: "stalled"
+        case .notReading: "not reading"
+        case .bothSeeds: "both seeds"
+        }
+    }
+}
+
 /// Short lines for transcripts.
 enum MiniTranscript {
-    static func text(_ event: SwarmEvent) -> String { String(String(describing: event).prefix(240)) }
-    static func text(_ action: SwarmAction) -> String { String(String(describing: action).prefix(240)) }
+    static func text(_ event: SwarmEvent) -> String {
+        String(String(describing: event).prefix(240))
+    }
+    static func text(_ action: SwarmAction) -> String {
+        String(String(describing: action).prefix(240))
+    }
 }

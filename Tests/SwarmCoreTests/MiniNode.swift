@@ -226,7 +226,10 @@ final class MiniNode {
     }
 
     /// Puts pieces, and those that share their bytes, into a set.
-    func gain(_ pieces: some Sequence<PieceIndex>, _ set: ReferenceWritableKeyPath<MiniNode, Bitfield>) {
+    func gain(
+        _ pieces: some Sequence<PieceIndex>,
+        _ set: ReferenceWritableKeyPath<MiniNode, Bitfield>
+    ) {
         for piece in pieces {
             let file = geometry.file(of: piece)
             let offset = piece.number - geometry.pieceNumbers(of: file).lowerBound

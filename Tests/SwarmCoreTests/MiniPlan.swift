@@ -40,6 +40,9 @@ struct MiniPlan {
 
     let seed: UInt64
     var geometry: PieceGeometry
+    /// Few large pieces, many sources and several liars among them: the hard case of blame, where the
+    /// blocks of a piece come from all.
+    let isContested: Bool
     var duplicates: [DuplicateFile] = []
     var roots: [Digest?] = []
     var metadataSize: Int?
@@ -52,9 +55,12 @@ struct MiniPlan {
     init(seed: UInt64) {
         var random = SeededRandom(seed: seed &* 0x2545_F491_4F6C_DD1D)
         self.seed = seed
-        let pieceLength = PieceGeometry.blockLength << Int.random(in: 0...3, using: &random)
+        isContested = Int.random(in: 0..<3, using: &random) == 0
+        let shift = Int.random(in: isContested ? 3...4 : 0...3, using: &random)
+        let pieceLength = PieceGeometry.blockLength << shift
         var lengths: [Int] = []
-        for _ in 0..<Int.random(in: 1...6, using: &random) {
+        if isContested { lengths = [Int.random(in: pieceLength...3 * pieceLength, using: &random)] }
+        for _ in 0..<(isContested ? 0 : Int.random(in: 1...6, using: &random)) {
             let kind = Int.random(in: 0..<10, using: &random)
             switch kind {
             case 0: lengths.append(0)
@@ -71,7 +77,9 @@ struct MiniPlan {
         roots = lengths.enumerated().map { index, length in
             length == 0 ? nil : Digest(lanes: SIMD4(UInt64(index + 1), 0, 0, 0))
         }
-        if hasCopy, let file = geometry.file(lengths.count - 1), let original = geometry.file(copied) {
+        if hasCopy, let file = geometry.file(lengths.count - 1),
+            let original = geometry.file(copied)
+        {
             duplicates = [DuplicateFile(file: file, original: original)]
             roots[file.number] = roots[copied]
         }
@@ -84,7 +92,9 @@ struct MiniPlan {
         drawFaults()
     }
 
-    private mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
+    private mutating func chance(_ one: Int) -> Bool {
+        Int.random(in: 0..<one, using: &random) == 0
+    }
 
     private mutating func drawRoles() {
         let count = Int.random(in: 2...9, using: &random)
@@ -97,8 +107,20 @@ struct MiniPlan {
             if index > 0, isRough { drawVices(&role) }
             roles.append(role)
         }
+        // As in a swarm of other clients' seeds: failed pieces are traced by fetching them again.
+        if chance(3) { for index in roles.indices { roles[index].refusesLeaves = true } }
+        if isContested { contest() }
         // Now and then no seed: the pieces are spread over sound peers.
         if chance(4) { scatter() }
+    }
+
+    private mutating func contest() {
+        for index in roles.indices {
+            roles[index].settings.outstandingBytesMin = PieceGeometry.blockLength
+            roles[index].settings.requestLength = PieceGeometry.blockLength
+            if chance(2) { roles[index].start = .seed }
+            if index > 0, chance(3) { roles[index].vice = .corruptsSometimes }
+        }
     }
 
     private mutating func drawStart() -> Role.Start {
@@ -134,8 +156,10 @@ struct MiniPlan {
         settings.listenPort = chance(6) ? nil : MiniSwarm.endpoint(index).port
         settings.activePiecesMax = 1 << Int.random(in: 0...6, using: &random)
         settings.requestLength = PieceGeometry.blockLength << Int.random(in: 0...4, using: &random)
-        settings.requestLengthMax = PieceGeometry.blockLength << Int.random(in: 0...6, using: &random)
-        settings.outstandingBytesMin = PieceGeometry.blockLength << Int.random(in: 0...5, using: &random)
+        settings.requestLengthMax =
+            PieceGeometry.blockLength << Int.random(in: 0...6, using: &random)
+        settings.outstandingBytesMin =
+            PieceGeometry.blockLength << Int.random(in: 0...5, using: &random)
         settings.outstandingBytesMax = 1 << 20
         settings.uploadQueueLength = 1 << Int.random(in: 1...11, using: &random)
         settings.uploadCreditBytes = 1 << Int.random(in: 10...21, using: &random)
@@ -152,7 +176,9 @@ struct MiniPlan {
         roles[0].start = .partial
         let sound = roles.indices.filter { roles[$0].isSound && roles[$0].start != .magnet }
         for index in sound where roles[index].start == .seed { roles[index].start = .partial }
-        for index in roles.indices where roles[index].start == .seed { roles[index].start = .partial }
+        for index in roles.indices where roles[index].start == .seed {
+            roles[index].start = .partial
+        }
         for number in 0..<geometry.pieceCount {
             let holder = sound[Int.random(in: 0..<sound.count, using: &random)]
             roles[holder].start = .partial

@@ -19,14 +19,19 @@ extension MiniSwarm {
             mail(.event(.received(message, from: id)), to: node, after: .zero)
         case .block(let raw, let wrong): blockArrived(raw, wrong, id, node)
         case .metadata(let piece, let size, let wrong):
-            mail(.metadataArrived(piece: piece, totalSize: size, id, wrong: wrong), to: node, after: .zero)
+            mail(
+                .metadataArrived(piece: piece, totalSize: size, id, wrong: wrong),
+                to: node,
+                after: .zero
+            )
         case .hashes(let range, let wrong):
             mail(.hashesArrived(range, id, wrong: wrong), to: node, after: .zero)
         case .end: break
         }
     }
 
-    private func blockArrived(_ raw: RawBlock, _ wrong: Bool, _ id: ConnectionID, _ node: MiniNode) {
+    private func blockArrived(_ raw: RawBlock, _ wrong: Bool, _ id: ConnectionID, _ node: MiniNode)
+    {
         guard let range = node.geometry.alignedRange(of: raw) else {
             mail(.event(.blockArrived(raw, from: id, .discarded)), to: node, after: .zero)
             return
@@ -119,7 +124,9 @@ extension MiniSwarm {
         handle(.hashesChecked(range, from: id, valid: !wrong), node)
         guard !wrong, let file = node.file(range), !node.knownLayers[file.number] else { return }
         if !node.provenRequests.contains(range) { node.provenRequests.append(range) }
-        guard node.layerRequests(file).allSatisfy({ node.provenRequests.contains($0) }) else { return }
+        guard node.layerRequests(file).allSatisfy({ node.provenRequests.contains($0) }) else {
+            return
+        }
         node.knownLayers[file.number] = true
         handle(.layerCompleted(file), node)
     }
@@ -127,7 +134,6 @@ extension MiniSwarm {
     private func metadataChecked(_ node: MiniNode) {
         guard !node.knowsContent else { return }
         guard node.metadataParts.allSatisfy({ $0 == true }) else {
-            checker.metadataRefuted(node)
             handle(.metadataRefuted, node)
             return
         }

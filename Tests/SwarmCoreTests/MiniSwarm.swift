@@ -99,7 +99,9 @@ final class MiniSwarm {
             eventCount += 1
             if !checker.violations.isEmpty { break }
             if eventCount > Self.eventsMax {
-                checker.fail("still busy after \(eventCount) events at \(now.nanoseconds / 1_000_000) ms")
+                checker.fail(
+                    "still busy after \(eventCount) events at \(now.nanoseconds / 1_000_000) ms"
+                )
                 break
             }
             if now > plan.faultsEnd, isFinished { break }
@@ -200,7 +202,10 @@ final class MiniSwarm {
     private func inflict(_ fault: MiniPlan.Fault) {
         switch fault {
         case .cut:
-            guard let link = links.filter({ $0.ends.contains(where: \.isOpen) }).randomElement(using: &random)
+            guard
+                let link = links.filter({ $0.ends.contains(where: \.isOpen) }).randomElement(
+                    using: &random
+                )
             else { return }
             cut(link)
         case .crash(let silently):
@@ -240,7 +245,9 @@ final class MiniSwarm {
 
     /// A scrub finds that a file on the medium is not what was verified.
     private func damage(_ node: MiniNode) {
-        let sealed = node.files.filter { node.isSealed[$0.number] && plan.geometry.length(of: $0) > 0 }
+        let sealed = node.files.filter {
+            node.isSealed[$0.number] && plan.geometry.length(of: $0) > 0
+        }
         guard let file = sealed.randomElement(using: &random)
         else { return }
         node.isPublished = false
@@ -295,7 +302,10 @@ final class MiniSwarm {
 
     func send(_ packet: Packet, _ link: Link, from end: Int, at departure: Instant? = nil) {
         let jitter = Duration.microseconds(Int64.random(in: 0...2_000, using: &random))
-        let arrival = max((departure ?? now) + link.latency + jitter, link.ends[1 - end].lastArrival)
+        let arrival = max(
+            (departure ?? now) + link.latency + jitter,
+            link.ends[1 - end].lastArrival
+        )
         link.ends[1 - end].lastArrival = arrival
         agenda.add(.arrival(link, end: 1 - end, packet), at: arrival)
     }

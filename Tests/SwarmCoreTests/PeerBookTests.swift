@@ -15,7 +15,8 @@ struct PeerBookTests {
         try #require(PeerID(Array("-SH0001-".utf8) + (0..<12).map { _ in UInt8(number) }))
     }
 
-    private func book(_ count: Int, _ change: (inout SwarmSettings) -> Void = { _ in }) -> PeerBook {
+    private func book(_ count: Int, _ change: (inout SwarmSettings) -> Void = { _ in }) -> PeerBook
+    {
         var settings = SwarmSettings()
         change(&settings)
         var book = PeerBook(settings: settings, random: SeededRandom(seed: 5))
@@ -36,7 +37,9 @@ struct PeerBookTests {
         #expect(book.deadline == nil)
     }
 
-    @Test("the wait after failed dials grows to its most, and starts anew once a peer has proven useful")
+    @Test(
+        "the wait after failed dials grows to its most, and starts anew once a peer has proven useful"
+    )
     func backOff() throws {
         var book = book(1)
         let settings = SwarmSettings()
@@ -112,7 +115,9 @@ struct PeerBookTests {
     func bansBounded() throws {
         var book = book(1)
         for number in 0...PeerBook.bansMax {
-            let peer = try #require(PeerID(withUnsafeBytes(of: number) { Array($0) } + [UInt8](repeating: 0, count: 12)))
+            let peer = try #require(
+                PeerID(withUnsafeBytes(of: number) { Array($0) } + [UInt8](repeating: 0, count: 12))
+            )
             book.ban(peer: peer, endpoint: nil, at: Self.start + .milliseconds(Int64(number)))
         }
         #expect(book.bannedPeers(at: Self.start).count == PeerBook.bansMax)

@@ -49,7 +49,9 @@ struct PiecePickerTests {
         return all
     }()
 
-    @Test("every block is handed out exactly once, whatever the geometry, the request and the peers")
+    @Test(
+        "every block is handed out exactly once, whatever the geometry, the request and the peers"
+    )
     func once() {
         for geometry in Self.geometries {
             for blocks in 1...5 {
@@ -172,6 +174,7 @@ struct PiecePickerTests {
         picker.markReceived(first.range)
         #expect(picker.disown(Self.b) == [])
         #expect(picker.disown(Self.a) == [piece])
+        picker.restartExclusively(piece)
         let anew = try take(&picker, for: Self.b, pieces, 4 * Self.block)
         #expect(anew.range == geometry.wholeRange(of: piece))
     }
@@ -236,7 +239,11 @@ struct PiecePickerTests {
         picker.peerJoined(with: some)
         picker.peerGained(try #require(geometry.piece(0)))
         var order: [Int] = []
-        while let choice = picker.next(for: Self.a, having: Self.all(geometry), lengthMax: Self.block) {
+        while let choice = picker.next(
+            for: Self.a,
+            having: Self.all(geometry),
+            lengthMax: Self.block
+        ) {
             order.append(choice.range.piece.number)
         }
         #expect(order == [2, 3, 1, 0])

@@ -35,7 +35,11 @@ struct RarityIndexTests {
         }
     }
 
-    private func step(_ index: inout RarityIndex, _ model: inout Model, _ random: inout SeededRandom) {
+    private func step(
+        _ index: inout RarityIndex,
+        _ model: inout Model,
+        _ random: inout SeededRandom
+    ) {
         let piece = Int.random(in: 0..<model.counts.count, using: &random)
         switch Int.random(in: 0..<4, using: &random) {
         case 0:

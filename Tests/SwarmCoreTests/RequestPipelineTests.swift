@@ -8,7 +8,8 @@ import Testing
 struct RequestPipelineTests {
     static let start = Instant.origin
     static let ranges: [BlockRange] = {
-        guard let geometry = try? PieceGeometry(pieceLength: 1 << 20, fileLengths: [64 << 20]) else {
+        guard let geometry = try? PieceGeometry(pieceLength: 1 << 20, fileLengths: [64 << 20])
+        else {
             return []
         }
         return geometry.pieces.flatMap { piece in
@@ -48,6 +49,18 @@ struct RequestPipelineTests {
         #expect(pipeline.rejected(Self.ranges[1]) == false)
         #expect(pipeline.rejected(Self.ranges[0]) == true)
         #expect(pipeline.isEmpty && pipeline.outstandingBytes == 0)
+    }
+
+    @Test("after a cancel and a second request, the first reject answers the cancel (BEP 6)")
+    func rejectAfterCancel() {
+        var pipeline = RequestPipeline(at: Self.start)
+        pipeline.sent(Self.ranges[0], at: Self.start)
+        _ = pipeline.giveUp(Self.ranges[0])
+        pipeline.sent(Self.ranges[0], at: Self.start)
+        #expect(pipeline.rejected(Self.ranges[0]) == false)
+        #expect(!pipeline.isEmpty)
+        #expect(pipeline.rejected(Self.ranges[0]) == true)
+        #expect(pipeline.isEmpty)
     }
 
     @Test("ranges given up are remembered to a bound, the oldest forgotten first")
@@ -125,7 +138,9 @@ struct TransferRateTests {
         rate.add(1_000_000, at: Self.start + .seconds(10))
         var last = Double.infinity
         for step in 0...10 {
-            let measured = rate.bytesPerSecond(at: Self.start + .seconds(10) + .milliseconds(250 * Int64(step)))
+            let measured = rate.bytesPerSecond(
+                at: Self.start + .seconds(10) + .milliseconds(250 * Int64(step))
+            )
             #expect(measured <= last)
             #expect((measured == 0) == (step >= 8))
             last = measured

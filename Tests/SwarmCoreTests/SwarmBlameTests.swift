@@ -30,7 +30,9 @@ struct SwarmBlameTests {
         bench.geometry.leafRequest(for: piece, root: Digest(lanes: SIMD4(1, 0, 0, 0)))
     }
 
-    @Test("with two senders the leaves are asked of a peer that sent nothing, and only the liar is banned")
+    @Test(
+        "with two senders the leaves are asked of a peer that sent nothing, and only the liar is banned"
+    )
     func audit() throws {
         var (bench, piece, actions) = try failed()
         let range = leaves(bench, piece)
@@ -39,7 +41,9 @@ struct SwarmBlameTests {
                 .trace(.pieceFailed(piece, senders: 2)), .send(.hashRequest(range), to: Self.three),
             ]
         )
-        #expect(bench.receive(.hashes(range, []), from: 3) == [.checkHashes(range, from: Self.three)])
+        #expect(
+            bench.receive(.hashes(range, []), from: 3) == [.checkHashes(range, from: Self.three)]
+        )
         #expect(bench.handle(.hashesChecked(range, from: Self.three, valid: true)) == [])
         let audited = bench.handle(.pieceAudited(piece, wrongBlocks: [1]))
         #expect(SwarmBench.closes(audited) == [Self.two])
@@ -99,7 +103,35 @@ struct SwarmBlameTests {
         }
     }
 
-    @Test("an exclusive download that fails with late blocks of others begins again, and is not lost")
+    @Test("an owner that rejects one block is not waited for with the others")
+    func ownerRejectsOne() throws {
+        var bench = try SwarmBench(filePieces: [1], blocksPerPiece: 4) {
+            $0.outstandingBytesMin = 3 * SwarmBench.block
+            $0.outstandingBytesMax = 3 * SwarmBench.block
+        }
+        bench.begin(try bench.content())
+        bench.join(1)
+        bench.join(2)
+        let piece = try bench.piece(0)
+        for block in 0..<4 { _ = bench.arrive(bench.raw(0, block), from: block == 3 ? 2 : 1) }
+        _ = bench.handle(.pieceFailed(piece, senders: [Self.one, Self.one, Self.one, Self.two]))
+        for id in [1, 2] as [UInt64] { _ = bench.receive(.hashReject(leaves(bench, piece)), from: id) }
+        let owner = try #require(bench.swarm.picker?.activePiece(piece)?.owner)
+        let actions = bench.receive(.reject(bench.raw(0, 1)), from: owner.number)
+        #expect(
+            actions.prefix(3) == [
+                .send(.cancel(bench.raw(0, 0)), to: owner),
+                .send(.cancel(bench.raw(0, 2)), to: owner), .restartPiece(piece),
+            ]
+        )
+        let heir = try #require(bench.swarm.picker?.activePiece(piece)?.owner)
+        #expect(heir != owner)
+        #expect(SwarmBench.requests(actions, to: heir.number).count == 3)
+    }
+
+    @Test(
+        "an exclusive download that fails with late blocks of others begins again, and is not lost"
+    )
     func mixed() throws {
         var (bench, piece, owner) = try underway()
         _ = bench.arrive(bench.raw(0, 0), from: owner.number)

@@ -16,7 +16,9 @@ struct SwarmConnectionTests {
         return bench
     }
 
-    @Test("two peers that dial each other keep the connection of the lower id, whichever opens first")
+    @Test(
+        "two peers that dial each other keep the connection of the lower id, whichever opens first"
+    )
     func simultaneousDial() throws {
         // Connection 1 was dialled by the lower peer, 2 by the higher one.
         for lowSeesFirst in [UInt64(1), 2] {
@@ -50,7 +52,9 @@ struct SwarmConnectionTests {
     @Test("a connection to ourselves is closed and its address forgotten")
     func ourselves() throws {
         var bench = try bench(me: 9)
-        #expect(bench.handle(.peersLearned([SwarmBench.endpoint(9)])) == [.dial(SwarmBench.endpoint(9))])
+        #expect(
+            bench.handle(.peersLearned([SwarmBench.endpoint(9)])) == [.dial(SwarmBench.endpoint(9))]
+        )
         #expect(SwarmBench.closes(bench.open(1, peer: 9)) == [Self.one])
         #expect(SwarmBench.closes(bench.open(2, peer: 9, isIncoming: true)) == [Self.two])
         #expect(bench.handle(.peersLearned([SwarmBench.endpoint(9)]), after: .seconds(600)) == [])
@@ -112,7 +116,11 @@ struct SwarmConnectionTests {
         )
         let refused = CloseCause.banned("sent wrong bytes before")
         #expect(bench.open(2, peer: 1) == [.closeConnection(Self.two, refused)])
-        #expect(bench.open(3, peer: 1, isIncoming: true) == [.closeConnection(SwarmBench.id(3), refused)])
+        #expect(
+            bench.open(3, peer: 1, isIncoming: true) == [
+                .closeConnection(SwarmBench.id(3), refused)
+            ]
+        )
         #expect(bench.handle(.peersLearned([SwarmBench.endpoint(1)])) == [])
         bench.now = bench.now + bench.swarm.settings.banDuration
         #expect(SwarmBench.closes(bench.open(4, peer: 1, isIncoming: true)) == [])
@@ -132,7 +140,10 @@ struct SwarmConnectionTests {
             isIncoming: true
         )
         #expect(SwarmBench.closes(bench.handle(.connectionOpened(facts))) == [])
-        let actions = bench.receive(.extendedHandshake(ExtendedHandshake(listenPort: 7000)), from: 2)
+        let actions = bench.receive(
+            .extendedHandshake(ExtendedHandshake(listenPort: 7000)),
+            from: 2
+        )
         #expect(actions == [.closeConnection(Self.two, .banned("sent wrong bytes before"))])
     }
 

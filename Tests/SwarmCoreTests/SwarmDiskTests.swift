@@ -61,6 +61,20 @@ struct SwarmDiskTests {
         )
     }
 
+    @Test("what waits to be served of a lost piece is rejected")
+    func servedLoss() throws {
+        var bench = try SwarmBench(filePieces: [2]) { $0.uploadCreditBytes = 0 }
+        bench.begin(try bench.content(verified: [0]))
+        _ = bench.open()
+        _ = bench.receive(.interested)
+        for block in 0..<2 { _ = bench.receive(.request(bench.raw(0, block))) }
+        #expect(
+            bench.handle(.damaged(try bench.file(0), [try bench.piece(0)]))
+                == [.send(.reject(bench.raw(0, 1)), to: Self.one)]
+        )
+        #expect(bench.handle(.blockSent(bench.raw(0, 0), to: Self.one)) == [])
+    }
+
     @Test("a failed commit loses the pieces, stops requests, and they are fetched after the pause")
     func commitFailed() throws {
         var bench = try SwarmBench(filePieces: [2]) { $0.commitBytes = 1 }
@@ -72,8 +86,9 @@ struct SwarmDiskTests {
         let outstanding = bench.swarm.connections[0].pipeline.requests.map(\.range)
         #expect(outstanding.count == 2)
         #expect(
-            bench.handle(.storageFailed(reason: "no", lost: [piece])) ==
-                outstanding.map { .send(.cancel(RawBlock($0)), to: Self.one) }
+            bench.handle(.storageFailed(reason: "no", lost: [piece])) == outstanding.map {
+                .send(.cancel(RawBlock($0)), to: Self.one)
+            }
                 + [.trace(.storagePaused(reason: "no"))]
         )
         #expect(bench.swarm.connections[0].pipeline.isEmpty)
@@ -118,7 +133,9 @@ struct SwarmDiskTests {
         #expect(bench.handle(.sealed(file)) == [.publishView])
     }
 
-    @Test("a file that could not be read back, without a piece to blame, is sealed again after a pause")
+    @Test(
+        "a file that could not be read back, without a piece to blame, is sealed again after a pause"
+    )
     func unreadable() throws {
         var (bench, piece, file) = try whole()
         _ = bench.handle(.committed([piece]))
@@ -169,25 +186,36 @@ struct SwarmDiskTests {
         for number in [0, 1] {
             let pieces = try #require(bench.swarm.picker?.activePieces)
             let piece = try #require(pieces.first { $0.number == number })
-            for block in 0..<2 { requests += SwarmBench.requests(bench.arrive(bench.raw(number, block))) }
+            for block in 0..<2 {
+                requests += SwarmBench.requests(bench.arrive(bench.raw(number, block)))
+            }
             actions = bench.handle(.pieceVerified(piece))
             requests += SwarmBench.requests(actions)
             #expect(actions.contains(.send(.have(UInt32(number)), to: SwarmBench.id(2))))
             #expect(actions.contains(.send(.have(UInt32(number + 2)), to: SwarmBench.id(2))))
         }
         #expect(requests.allSatisfy { $0.piece < 2 })
-        #expect(actions.filter { if case .seal = $0 { true } else { false } } == [.seal(try bench.file(0))])
+        #expect(
+            actions.filter { if case .seal = $0 { true } else { false } } == [
+                .seal(try bench.file(0))
+            ]
+        )
         #expect(bench.swarm.isComplete)
         #expect(bench.handle(.sealed(try bench.file(0))) == [.publishView])
     }
 
-    @Test("pieces of an original on disk are the copy's too, and the other way round nothing is believed")
+    @Test(
+        "pieces of an original on disk are the copy's too, and the other way round nothing is believed"
+    )
     func alignedAtStart() throws {
         let bench = try twins(verified: [0, 3])
         #expect(bench.swarm.picker?.verified.members == [0, 2])
     }
 
-    @Test("damage to an original is damage to the copy, and both come back together", arguments: [[0], [2], [0, 2]])
+    @Test(
+        "damage to an original is damage to the copy, and both come back together",
+        arguments: [[0], [2], [0, 2]]
+    )
     func twinsLost(lost: [Int]) throws {
         var bench = try twins(verified: [0, 1, 2, 3])
         let pieces = try lost.map { try bench.piece($0) }

@@ -55,7 +55,7 @@ struct SwarmIntroductionTests {
             Issue.record("not an extended handshake: \(actions)")
             return
         }
-        #expect(extended.metadataID == ExtensionMessageID.metadata)
+        #expect(extended.metadataID == LocalExtensionID.metadata)
         #expect(extended.metadataSize == (holding == .unknown ? nil : 1000))
         #expect(extended.uploadOnly == (holding == .all))
         #expect(extended.requestLengthMax == bench.swarm.settings.requestLengthMax)
@@ -81,7 +81,9 @@ struct SwarmIntroductionTests {
         #expect(bench.receive(.unchoke) == [])
         let content = try bench.content(verified: [3])
         let actions = bench.handle(.contentKnown(content))
-        #expect(actions.prefix(2) == [.send(.have(3), to: Self.id), .send(.interested, to: Self.id)])
+        #expect(
+            actions.prefix(2) == [.send(.have(3), to: Self.id), .send(.interested, to: Self.id)]
+        )
         #expect(SwarmBench.requests(actions).count == 2)
     }
 

@@ -1,3 +1,4 @@
+import DequeModule
 import SwarmModel
 import Testing
 
@@ -72,7 +73,9 @@ struct SwarmProtocolTests {
 
     @Test("a block that was not asked for closes its connection")
     func unsolicited() throws {
-        for raw in [RawBlock(piece: 0, begin: 0, length: 16384), RawBlock(piece: 0, begin: 5, length: 3)] {
+        for raw in [
+            RawBlock(piece: 0, begin: 0, length: 16384), RawBlock(piece: 0, begin: 5, length: 3),
+        ] {
             var bench = try bench()
             _ = bench.open()
             #expect(SwarmBench.isViolation(bench.arrive(raw, .discarded)))
@@ -87,7 +90,9 @@ struct SwarmProtocolTests {
             var bench = try bench(verified: [0])
             _ = bench.open(fast: fast)
             let raw = bench.raw(0)
-            #expect(bench.receive(.request(raw)) == (fast ? [.send(.reject(raw), to: Self.one)] : []))
+            #expect(
+                bench.receive(.request(raw)) == (fast ? [.send(.reject(raw), to: Self.one)] : [])
+            )
         }
     }
 
@@ -126,11 +131,15 @@ struct SwarmProtocolTests {
         #expect(bench.receive(.request(bench.raw(0, 1))) == [])
         #expect(bench.receive(.cancel(bench.raw(0, 0))) == [])
         #expect(
-            bench.receive(.cancel(bench.raw(0, 1))) == [.send(.reject(bench.raw(0, 1)), to: Self.one)]
+            bench.receive(.cancel(bench.raw(0, 1))) == [
+                .send(.reject(bench.raw(0, 1)), to: Self.one)
+            ]
         )
     }
 
-    @Test("with all slots taken the next peer waits for the choker's round, which rejects what waits")
+    @Test(
+        "with all slots taken the next peer waits for the choker's round, which rejects what waits"
+    )
     func slots() throws {
         var bench = try bench(verified: [0, 1]) {
             $0.uploadSlots = 1
@@ -189,7 +198,9 @@ struct SwarmProtocolTests {
         #expect(bench.handle(.pieceVerified(piece)) == [])
     }
 
-    @Test("a peer that rejects though it does not choke is asked again later and later, not in a circle")
+    @Test(
+        "a peer that rejects though it does not choke is asked again later and later, not in a circle"
+    )
     func refusal() throws {
         var bench = try bench()
         bench.join()
@@ -223,7 +234,9 @@ struct SwarmProtocolTests {
         #expect(actions.contains(.send(.cancel(first[0]), to: Self.one)))
         while bench.swarm.connections.contains(where: { $0.id == Self.one }) {
             actions = bench.handle(.tick, after: .milliseconds(500))
-            #expect(bench.now < .origin + settings.snubAfter + settings.stallCloseAfter + .seconds(2))
+            #expect(
+                bench.now < .origin + settings.snubAfter + settings.stallCloseAfter + .seconds(2)
+            )
         }
         #expect(actions.contains(.closeConnection(Self.one, .stalled)))
     }
@@ -254,7 +267,9 @@ struct SwarmProtocolTests {
         #expect(bench.handle(.connectionClosed(Self.one, .remote)) == [])
         let piece = try bench.piece(0)
         let waiting = bench.swarm.connections.filter { !$0.pipeline.isEmpty }.map(\.id)
-        #expect(bench.swarm.picker?.activePiece(piece)?.blocks == waiting.map { .requested(from: $0) })
+        #expect(
+            bench.swarm.picker?.activePiece(piece)?.blocks == waiting.map { .requested(from: $0) }
+        )
     }
 
     @Test("more is asked for when a piece is done, though no more may be active at once")

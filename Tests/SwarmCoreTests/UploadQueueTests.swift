@@ -26,7 +26,10 @@ struct UploadQueueTests {
         #expect(queue.next(credit: 40_000, at: Self.now) == nil)
     }
 
-    @Test("a range longer than the credit goes alone, and nothing is stuck", arguments: [0, 1, 16384])
+    @Test(
+        "a range longer than the credit goes alone, and nothing is stuck",
+        arguments: [0, 1, 16384]
+    )
     func longerThanCredit(credit: Int) throws {
         var queue = UploadQueue()
         for _ in 0..<3 { #expect(queue.append(try range(0, length: 65536), lengthMax: 9) == true) }
@@ -73,7 +76,9 @@ struct UploadQueueTests {
         #expect(queue.isInTransport && queue.count == 1)
     }
 
-    @Test("progress is counted from the first block given to the transport and from each one written")
+    @Test(
+        "progress is counted from the first block given to the transport and from each one written"
+    )
     func progress() throws {
         var queue = UploadQueue()
         for block in 0..<2 { #expect(queue.append(try range(block), lengthMax: 9) == true) }

@@ -1,3 +1,4 @@
+import Glibc
 import SwarmModel
 import SwarmStorage
 import SystemPackage
@@ -108,6 +109,10 @@ import Testing
         #expect(next.verified.isEmpty)
         // Claimed blocks stay as they are, whatever a liar sends for the piece around them.
         try next.write(coarse.piece(0), coarse.bytes(of: coarse.piece(0)).map { ~$0 })
+        let claimed = try #require(coarse.info.geometry.range(of: 0..<2, in: coarse.piece(0)))
+        var there = [UInt8](repeating: 0, count: claimed.length)
+        try there.withUnsafeMutableBytes { try next.read(claimed, into: $0) }
+        #expect(there == coarse.bytes(of: claimed))
         try next.write(coarse.piece(0), coarse.bytes(of: coarse.piece(0)))
         #expect(try next.commit([coarse.piece(0)]) == [coarse.piece(0)])
         try fetch([1], next, coarse)
@@ -251,6 +256,27 @@ import Testing
         disk.limit(to: .max)
         try fetch([1, 2, 3, 4], holding, sample)
         #expect(holding.verified.isFull)
+    }
+
+    @Test("an append that a full disk cuts short vouches for nothing, even after a kill")
+    func journalCutShort() throws {
+        let sample = try SampleVersion(
+            [("a", SampleVersion.noise(100_000, seed: 1))],
+            pieceLength: 16384
+        )
+        let store = try open()
+        let holding = try store.holding(of: sample.info, layers: sample.layers)
+        // Three runs that do not touch, so three records; there is room for one and a half.
+        let pieces = try [0, 2, 4].map { try sample.piece($0) }
+        for piece in pieces { try holding.write(piece, sample.bytes(of: piece)) }
+        let used = 100_000 + "\(getpid())\n".utf8.count + 64
+        disk.limit(to: used + 96)
+        let error = #expect(throws: StorageError.self) { try holding.commit(pieces) }
+        #expect(error?.code == .diskFull)
+        #expect(error?.lostPieces == [])
+        for piece in pieces { try holding.write(piece, sample.bytes(of: piece).map { ~$0 }) }
+        let next = try open(disk.rebooted(after: .none))
+        #expect(try next.holding(of: sample.info, layers: sample.layers).verified.isEmpty)
     }
 
     @Test("reserving makes every partial at its full length")

@@ -236,11 +236,17 @@ final class MemoryDisk: FileSystem {
         let bytes = Array(bytes)
         return try locked { state throws(Errno) in
             let node = try Self.node(file, state)
-            try Self.grow(node, to: offset + bytes.count, &state)
-            state.nodes[node].data.replaceSubrange(offset..<offset + bytes.count, with: bytes)
+            // As on a real disk, what still fits is written.
+            let used = state.nodes.reduce(0) { $0 + $1.data.count }
+            let room = state.capacity - used
+            let end = min(offset + bytes.count, state.nodes[node].data.count &+ room)
+            let count = state.capacity == .max ? bytes.count : end - offset
+            guard count > 0 else { throw .noSpace }
+            try Self.grow(node, to: offset + count, &state)
+            state.nodes[node].data.replaceSubrange(offset..<offset + count, with: bytes[..<count])
             state.clock += 1
             state.nodes[node].modified = state.clock
-            return bytes.count
+            return count
         }
     }
 

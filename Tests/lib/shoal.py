@@ -31,6 +31,8 @@ class Shoal:
 
     def start(self, *arguments, name=None, **options):
         name = f"{len(self.processes):03}-{name or arguments[0]}"
+        # So that what a command leaves where it is run goes away with the test.
+        options.setdefault("cwd", self.directory)
         process = Process([self.binary, *arguments], self.directory, name, **options)
         self.processes.append(process)
         return process

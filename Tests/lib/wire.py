@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import hashlib
+import os
 import pathlib
 import socket
 import struct
@@ -101,7 +102,9 @@ def request(piece, begin, length):
     return frame(REQUEST, struct.pack(">III", piece, begin, length))
 
 
-def handshake(swarm, peer=b"-XX0000-evilevilevil", reserved=RESERVED):
+def handshake(swarm, peer=None, reserved=RESERVED):
+    """The first 68 bytes. Without a peer id a new one: two connections of one peer are one too many."""
+    peer = peer or b"-XX0000-" + os.urandom(6).hex().encode()
     return b"\x13BitTorrent protocol" + reserved + swarm + peer
 
 
@@ -202,7 +205,8 @@ class Seed:
         self.lock = threading.Lock()
         # Number of requests received, by (piece, begin).
         self.requests = {}
-        # For each connection the pieces that it said it had on arrival, and when it told of others.
+        # For each connection the pieces that it said it had on arrival, those that it asked for, and
+        # when the last byte of a piece was sent to it.
         self.sessions = []
         self.errors = []
         self.connections = []
@@ -252,7 +256,7 @@ class Seed:
     def serve(self, connection):
         """The conversation: greeting, then answers until the other end closes."""
         connection.read(68)
-        session = {"began": time.monotonic(), "has": set(), "told": {}, "asked": set()}
+        session = {"has": set(), "asked": set(), "sent": {}, "whole": {}}
         with self.lock:
             self.sessions.append(session)
         self.greet(connection)
@@ -266,8 +270,6 @@ class Seed:
                 }
             elif kind == HAVE_ALL:
                 session["has"] = set(range(self.torrent.piece_count))
-            elif kind == HAVE:
-                session["told"][struct.unpack(">I", payload)[0]] = time.monotonic()
             elif kind == INTERESTED:
                 connection.send(frame(UNCHOKE))
             elif kind == REQUEST:
@@ -277,16 +279,17 @@ class Seed:
                     key = (piece, begin)
                     self.requests[key] = self.requests.get(key, 0) + 1
                 self.answer(connection, session, piece, begin, length)
+                sent = session["sent"].get(piece, 0) + length
+                session["sent"][piece] = sent
+                if sent >= self.torrent.locate(piece)[2]:
+                    session["whole"][piece] = time.monotonic()
             elif kind == HASH_REQUEST:
                 connection.send(frame(HASH_REJECT, payload))
 
     def greet(self, connection):
-        connection.send(handshake(self.torrent.swarm, b"-XX0000-" + self._name()))
+        connection.send(handshake(self.torrent.swarm))
         connection.send(frame(EXTENDED, b"\0" + bencode.encode({"m": {}, "reqq": 250})))
         connection.send(frame(HAVE_ALL))
-
-    def _name(self):
-        return f"{self.endpoint[1]:012}".encode()
 
     def answer(self, connection, session, piece, begin, length):
         self.pace(length)

@@ -20,14 +20,18 @@ package struct Publication: Hashable, Sendable {
         pieceLayers = Self.layers(of: hashed)
     }
 
-    /// What the info dictionary says of each file. No attributes: they would make the info-hash
-    /// depend on more than names and content.
+    /// What the info dictionary says of each file: name, content, and whether it is executable.
     package static func entries(
         of files: [ScannedFile],
         hashed: [HashedFile]
     ) -> [FileEntry] {
         zip(files, hashed).map { file, hashed in
-            FileEntry(path: file.path, length: file.length, piecesRoot: hashed.root)
+            FileEntry(
+                path: file.path,
+                length: file.length,
+                piecesRoot: hashed.root,
+                isExecutable: file.identity.isExecutable
+            )
         }
     }
 

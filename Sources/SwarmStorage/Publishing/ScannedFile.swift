@@ -29,6 +29,8 @@ package struct ScannedFile: Hashable, Sendable {
         package let modifiedNanoseconds: Int
         /// Bytes.
         package let length: Int
+        /// The owner may execute it: attribute `x` of the version (BEP 47), as libtorrent records it too.
+        package let isExecutable: Bool
 
         init(_ status: stat) {
             device = UInt64(status.st_dev)
@@ -36,6 +38,7 @@ package struct ScannedFile: Hashable, Sendable {
             modifiedSeconds = status.st_mtim.tv_sec
             modifiedNanoseconds = status.st_mtim.tv_nsec
             length = Int(status.st_size)
+            isExecutable = status.st_mode & S_IXUSR != 0
         }
     }
 }
