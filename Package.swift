@@ -72,6 +72,7 @@ let package = Package(
             dependencies: [
                 "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmRuntime", "SwarmPeer",
                 "SwarmTracker", .logging, .httpClient, .nio("NIOCore"), .nio("NIOHTTP1"),
+                .lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .system,
             ]
         ),

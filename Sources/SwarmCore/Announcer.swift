@@ -11,14 +11,14 @@ package struct AnnounceOrder: Hashable, Sendable {
     }
 }
 
-/// Decides when, where and with which event one swarm is announced: tiers of trackers (BEP 12), intervals,
-/// retries (BEP 31). At most one announce is outstanding: after an order the driver calls ``answered(_:at:)``
-/// or ``failed(at:)``, and only then can another order come.
+/// Decides when, where and with which event one swarm is announced: tiers of trackers (BEP 12),
+/// intervals, retries (BEP 31). At most one announce is outstanding: after an order the driver
+/// calls ``answered(_:at:)`` or ``failed(at:)``, and only then can another order come.
 ///
 ///     running ──stop──▶ stopping ──stopped sent to all that know us──▶ stopped
 ///
-/// A round of announces asks the trackers in the order of tiers until one answers, which then moves to the
-/// front of its tier. When none does, the next round waits, longer each time.
+/// A round of announces asks the trackers in the order of tiers until one answers, which then moves
+/// to the front of its tier. When none does, the next round waits, longer each time.
 package struct Announcer: Sendable {
     private enum Phase { case running, stopping, stopped }
 
@@ -79,7 +79,8 @@ package struct Announcer: Sendable {
 
     // MARK: Events from the driver
 
-    /// The download has finished. Not to be called for one that was complete from the start (BEP 3).
+    /// The download has finished. Not to be called for one that was complete from the start (BEP
+    /// 3).
     package mutating func completed() {
         guard phase == .running else { return }
         owesCompleted = true
@@ -127,8 +128,8 @@ package struct Announcer: Sendable {
         if candidate(at: now) == nil { endRound(at: now) }
     }
 
-    /// When ``poll(at:)`` may have an order; nil while one is outstanding and when there is nothing to
-    /// do any more.
+    /// When ``poll(at:)`` may have an order; nil while one is outstanding and when there is nothing
+    /// to do any more.
     package var deadline: Instant? {
         guard outstanding == nil, !tiers.isEmpty else { return nil }
         switch phase {
@@ -182,8 +183,8 @@ package struct Announcer: Sendable {
         failed(at: now)
     }
 
-    /// Waits a random part of a ceiling that doubles with each round ("full jitter"), or until the first
-    /// tracker that named a time can be asked again, whichever is later.
+    /// Waits a random part of a ceiling that doubles with each round ("full jitter"), or until the
+    /// first tracker that named a time can be asked again, whichever is later.
     private mutating func endRound(at now: Instant) {
         asked = []
         let doublings = min(failedRounds, 16)

@@ -6,7 +6,8 @@ package struct AnnouncerSettings: Hashable, Sendable {
     package var intervalMax: Duration = .seconds(1800)
     /// When a tracker names no `min interval`, the least time between announces without an event.
     package var intervalMinDefault: Duration = .seconds(30)
-    /// Ceiling of the first wait after all trackers have failed; it doubles with each further round.
+    /// Ceiling of the first wait after all trackers have failed; it doubles with each further
+    /// round.
     package var retryDelayFirst: Duration = .seconds(2)
     /// The ceiling's own ceiling: how late at worst we notice that a tracker is back.
     package var retryDelayMax: Duration = .seconds(300)

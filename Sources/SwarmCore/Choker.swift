@@ -1,8 +1,8 @@
 package import SwarmModel
 
-/// Which peers may send requests. The fleet is cooperative: nobody is starved for lack of return, and
-/// choking only bounds how many are served at once (Legout et al. 2006 show that a seed serving all in
-/// turn keeps pieces diverse).
+/// Which peers may send requests. The fleet is cooperative: nobody is starved for lack of return,
+/// and choking only bounds how many are served at once (Legout et al. 2006 show that a seed serving
+/// all in turn keeps pieces diverse).
 package enum Choker {
     package struct Candidate: Hashable, Sendable {
         package var id: ConnectionID
@@ -29,8 +29,8 @@ package enum Choker {
         }
     }
 
-    /// The peers to be unchoked until the next round, among the interested. When there are more than
-    /// slots, one slot in four goes to those who waited longest, whatever they hold.
+    /// The peers to be unchoked until the next round, among the interested. When there are more
+    /// than slots, one slot in four goes to those who waited longest, whatever they hold.
     package static func unchoked(among candidates: [Candidate], slots: Int) -> [ConnectionID] {
         guard candidates.count > slots else { return candidates.map(\.id) }
         let byNeed = candidates.sorted { a, b in

@@ -1,7 +1,7 @@
 package import SwarmModel
 
-/// Verified pieces that the journal does not hold yet: committed together once they are many bytes or
-/// old, because each commit costs an fdatasync of the data and one of the journal.
+/// Verified pieces that the journal does not hold yet: committed together once they are many bytes
+/// or old, because each commit costs an fdatasync of the data and one of the journal.
 package struct CommitQueue: Hashable, Sendable {
     private struct Item: Hashable, Sendable {
         var piece: PieceIndex
@@ -46,8 +46,8 @@ package struct CommitQueue: Hashable, Sendable {
         underway.removeAll { pieces.contains($0.piece) }
     }
 
-    /// The disk failed: the lost pieces must come again, and those that were being committed and are not
-    /// lost are committed again, which is harmless when they had been.
+    /// The disk failed: the lost pieces must come again, and those that were being committed and
+    /// are not lost are committed again, which is harmless when they had been.
     package mutating func failed(losing lost: [PieceIndex], at now: Instant) {
         let kept = (underway + waiting).filter { !lost.contains($0.piece) }
         underway = []

@@ -1,8 +1,9 @@
 import DequeModule
 package import SwarmModel
 
-/// Fetches the piece layers that the metainfo lacks (BEP 52, messages 21 to 23): which request goes to
-/// which peer. A file's pieces cannot be verified, and so are not asked for, before its layer is whole.
+/// Fetches the piece layers that the metainfo lacks (BEP 52, messages 21 to 23): which request goes
+/// to which peer. A file's pieces cannot be verified, and so are not asked for, before its layer is
+/// whole.
 package struct LayerExchange: Sendable {
     private struct Outstanding: Hashable, Sendable {
         var file: FileIndex

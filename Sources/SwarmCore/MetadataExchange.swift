@@ -1,13 +1,16 @@
 package import SwarmModel
 
-/// Fetches the `info` dictionary from peers (BEP 9), whole from one peer at a time, so that wrong bytes
-/// have one sender.
+/// Fetches the `info` dictionary from peers (BEP 9), whole from one peer at a time, so that wrong
+/// bytes have one sender.
 ///
-/// States: *searching* (no source) → *fetching* (some parts asked of the source) → *checking* (all parts
-/// here) → *searching* again when the hash does not match, else done and dropped by the owner.
+/// States: *searching* (no source) → *fetching* (some parts asked of the source) → *checking* (all
+/// parts here) → *searching* again when the hash does not match, else done and dropped by the
+/// owner.
 package struct MetadataExchange: Sendable {
     /// Bytes of one part (BEP 9).
     package static let partLength = 16384
+    /// How often one connection may ask for the whole: a short request brings a long answer.
+    package static let servesMax = 4
 
     package private(set) var source: ConnectionID?
     package private(set) var size = 0

@@ -1,8 +1,8 @@
 import OrderedCollections
 package import SwarmModel
 
-/// The addresses at which peers of the swarm may be reached, when each may be dialled again, and who is
-/// banned. Bounded; bans end.
+/// The addresses at which peers of the swarm may be reached, when each may be dialled again, and
+/// who is banned. Bounded; bans end.
 package struct PeerBook: Sendable {
     package enum State: Hashable, Sendable {
         /// May be dialled from then on.
@@ -42,9 +42,26 @@ package struct PeerBook: Sendable {
     }
 
     package var count: Int { entries.count }
-    package var diallingCount: Int { entries.values.count { $0.state == .dialling } }
+    /// Dials under way.
+    package private(set) var diallingCount = 0
+    /// When the next address may be dialled.
+    package private(set) var deadline: Instant?
+
+    /// Brings the two above up to date. Both are read at every event and change seldom.
+    private mutating func survey() {
+        diallingCount = 0
+        deadline = nil
+        for entry in entries.values {
+            switch entry.state {
+            case .idle(let until): deadline = earlier(deadline, until)
+            case .dialling: diallingCount += 1
+            case .connected: break
+            }
+        }
+    }
 
     package mutating func learn(_ endpoints: [Endpoint], at now: Instant) {
+        defer { survey() }
         for endpoint in endpoints
         where entries[endpoint] == nil && endpoint.port != 0 && !ours.contains(endpoint) {
             guard entries.count < settings.knownPeersMax || dropWorst() else { return }
@@ -67,17 +84,21 @@ package struct PeerBook: Sendable {
     /// The connection there was one to ourselves: never dialled again.
     package mutating func isOurs(_ endpoint: Endpoint) {
         entries[endpoint] = nil
+        survey()
         if ours.count < Self.oursMax, !ours.contains(endpoint) { ours.append(endpoint) }
     }
 
     /// The tracker says that they left. Those we are connected to prove the contrary.
     package mutating func forget(_ endpoint: Endpoint) {
-        if case .idle = entries[endpoint]?.state { entries[endpoint] = nil }
+        guard case .idle = entries[endpoint]?.state else { return }
+        entries[endpoint] = nil
+        survey()
     }
 
     /// Up to `count` addresses to dial now; each is marked.
     package mutating func nextDials(_ count: Int, at now: Instant) -> [Endpoint] {
-        guard count > 0, !entries.isEmpty else { return [] }
+        guard count > 0, let due = deadline, due <= now else { return [] }
+        defer { survey() }
         var chosen: [Endpoint] = []
         let start = Int.random(in: 0..<entries.count, using: &random)
         for offset in 0..<entries.count where chosen.count < count {
@@ -92,15 +113,6 @@ package struct PeerBook: Sendable {
         return chosen
     }
 
-    /// When the next address may be dialled.
-    package var deadline: Instant? {
-        var next: Instant?
-        for entry in entries.values {
-            if case .idle(let until) = entry.state { next = earlier(next, until) }
-        }
-        return next
-    }
-
     package mutating func dialFailed(_ endpoint: Endpoint, at now: Instant) {
         guard entries[endpoint]?.state == .dialling else { return }
         backOff(endpoint, at: now)
@@ -110,6 +122,7 @@ package struct PeerBook: Sendable {
         learn([endpoint], at: now)
         guard entries[endpoint] != nil else { return }
         entries[endpoint]?.state = .connected(id)
+        survey()
     }
 
     /// The connection has proven useful: the next failure starts the back-off anew.
@@ -120,8 +133,8 @@ package struct PeerBook: Sendable {
         backOff(endpoint, at: now)
     }
 
-    /// Full jitter (Brooker 2015): an even draw between nothing and the doubled wait keeps a restarted
-    /// swarm from dialling in step.
+    /// Full jitter (Brooker 2015): an even draw between nothing and the doubled wait keeps a
+    /// restarted swarm from dialling in step.
     private mutating func backOff(_ endpoint: Endpoint, at now: Instant) {
         guard let failures = entries[endpoint]?.failures else { return }
         let ceiling = min(
@@ -132,6 +145,7 @@ package struct PeerBook: Sendable {
         entries[endpoint]?.failures = min(failures + 1, 16)
         let until = max(now + wait, banEnd(endpoint) ?? now)
         entries[endpoint]?.state = .idle(until: until)
+        survey()
     }
 
     // MARK: Bans
@@ -154,6 +168,7 @@ package struct PeerBook: Sendable {
         bans.append(Ban(peer: peer, endpoint: endpoint, until: end, count: count))
         if let endpoint, case .idle = entries[endpoint]?.state {
             entries[endpoint]?.state = .idle(until: end)
+            survey()
         }
     }
 

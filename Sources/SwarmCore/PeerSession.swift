@@ -1,17 +1,17 @@
 package import SwarmModel
 
-/// What a peer did that the protocol does not allow. The connection is closed; the peer is not banned,
-/// since only wrong bytes prove ill will or a broken host.
+/// What a peer did that the protocol does not allow. The connection is closed; the peer is not
+/// banned, since only wrong bytes prove ill will or a broken host.
 package struct Violation: Error, Hashable, Sendable {
     package let what: String
     package init(_ what: String) { self.what = what }
 }
 
-/// One connection as the protocol sees it: who chokes and wants whom, what the peer has, what was asked
-/// of it and what it asked for. Knows nothing of other connections.
+/// One connection as the protocol sees it: who chokes and wants whom, what the peer has, what was
+/// asked of it and what it asked for. Knows nothing of other connections.
 ///
-/// Availability: *unsaid* until the first of bitfield, have-all, have-none or have (BEP 3, BEP 6); *raw*
-/// while the number of pieces is unknown (a magnet join); *known* after that.
+/// Availability: *unsaid* until the first of bitfield, have-all, have-none or have (BEP 3, BEP 6);
+/// *raw* while the number of pieces is unknown (a magnet join); *known* after that.
 package struct PeerSession: Sendable {
     package enum Availability: Hashable, Sendable {
         case unsaid
@@ -48,8 +48,10 @@ package struct PeerSession: Sendable {
     /// Pieces that the peer has and we lack.
     package var interestingCount = 0
     package var hashServes = 0
-    /// Its pieces are in the picker's counts: those of a peer that came complete are not, nor those of
-    /// one that has said nothing.
+    /// Parts of metadata given to it.
+    package var metadataServes = 0
+    /// Its pieces are in the picker's counts: those of a peer that came complete are not, nor those
+    /// of one that has said nothing.
     package var isCounted = false
     /// Nothing is asked of it before then: it rejects while it does not choke.
     package private(set) var refusesUntil: Instant?
@@ -71,7 +73,8 @@ package struct PeerSession: Sendable {
     package var pieces: Bitfield? {
         if case .known(let pieces) = availability { pieces } else { nil }
     }
-    /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of metadata.
+    /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of
+    /// metadata.
     package var isSeed: Bool { pieces.map { $0.isFull && $0.count > 0 } ?? false }
     package var hasSaidAvailability: Bool { availability != .unsaid }
 
@@ -123,8 +126,8 @@ package struct PeerSession: Sendable {
 
     // MARK: Refusals
 
-    /// It rejected a request though it does not choke: an honest peer whose disk fails, or one that will
-    /// never serve. Each such reject in a row doubles the wait.
+    /// It rejected a request though it does not choke: an honest peer whose disk fails, or one that
+    /// will never serve. Each such reject in a row doubles the wait.
     package mutating func refused(at now: Instant) {
         guard refusesUntil == nil else { return }
         refusesUntil = now + min(.milliseconds(500) * Double(1 << refusals), .seconds(60))
@@ -158,7 +161,8 @@ package struct PeerSession: Sendable {
         }
         guard let pieces = Bitfield(wire: bytes, count: geometry.pieceCount) else {
             throw Violation(
-                "a bitfield of \(bytes.count) bytes for \(geometry.pieceCount) pieces, or spare bits set"
+                "a bitfield of \(bytes.count) bytes for \(geometry.pieceCount) pieces, "
+                    + "or spare bits set"
             )
         }
         availability = .known(pieces)

@@ -1,9 +1,10 @@
 package import SwarmModel
 
-/// Finds who sent the wrong blocks of a failed piece. With one sender there is nothing to find. With
-/// several, the leaves of the piece are asked of a peer (BEP 52, base layer 0), proven against the piece's
-/// hash, and compared block by block. When nobody gives leaves (libtorrent in seed mode refuses), the
-/// piece is fetched anew from one peer, and the blocks kept in mind are compared with the verified ones.
+/// Finds who sent the wrong blocks of a failed piece. With one sender there is nothing to find.
+/// With several, the leaves of the piece are asked of a peer (BEP 52, base layer 0), proven against
+/// the piece's hash, and compared block by block. When nobody gives leaves (libtorrent in seed mode
+/// refuses), the piece is fetched anew from one peer, and the blocks kept in mind are compared with
+/// the verified ones.
 package struct PieceAudit: Hashable, Sendable {
     package enum Stage: Hashable, Sendable {
         /// Leaves asked of a peer, or about to be.
@@ -46,8 +47,8 @@ package struct PieceAudit: Hashable, Sendable {
 }
 
 extension PieceGeometry {
-    /// The request for all leaves of a piece, to be proven against the piece's known hash: base layer 0,
-    /// no proof layers (BEP 52).
+    /// The request for all leaves of a piece, to be proven against the piece's known hash: base
+    /// layer 0, no proof layers (BEP 52).
     package func leafRequest(for piece: PieceIndex, root: Digest) -> HashRange {
         let file = file(of: piece)
         let isSmallFile = length(of: file) <= pieceLength

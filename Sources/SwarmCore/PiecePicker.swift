@@ -1,13 +1,13 @@
 import OrderedCollections
 package import SwarmModel
 
-/// Which blocks to ask a peer for next. A piece is in exactly one of these states: *verified*, *active*
-/// (some block asked for or here), *held back* (its layer is unknown, it duplicates another file's, or a
-/// failed one is being audited), or *startable* (in the rarity index).
+/// Which blocks to ask a peer for next. A piece is in exactly one of these states: *verified*,
+/// *active* (some block asked for or here), *held back* (its layer is unknown, it duplicates
+/// another file's, or a failed one is being audited), or *startable* (in the rarity index).
 ///
-/// Order of choice for a peer: the piece it already owns, one that lost its owner, an urgent piece, the
-/// rarest startable piece, and when none is left a part of another peer's piece. One owner for each
-/// piece keeps blame exact; sharing keeps the last pieces from waiting for one slow peer.
+/// Order of choice for a peer: the piece it already owns, one that lost its owner, an urgent piece,
+/// the rarest startable piece, and when none is left a part of another peer's piece. One owner for
+/// each piece keeps blame exact; sharing keeps the last pieces from waiting for one slow peer.
 package struct PiecePicker: Sendable {
     package let geometry: PieceGeometry
     package private(set) var verified: Bitfield
@@ -82,7 +82,8 @@ package struct PiecePicker: Sendable {
         rarity.insert(piece.number)
     }
 
-    /// Takes a piece out of play without making it startable: it is being audited, or comes with another.
+    /// Takes a piece out of play without making it startable: it is being audited, or comes with
+    /// another.
     package mutating func holdBack(_ piece: PieceIndex) {
         active[piece] = nil
         rarity.remove(piece.number)
@@ -119,8 +120,8 @@ package struct PiecePicker: Sendable {
         package var isNewPiece: Bool
     }
 
-    /// The next range to ask `peer` for, of at most `lengthMax` bytes; nil when it has nothing that is
-    /// wanted and not asked for. The range is marked as requested.
+    /// The next range to ask `peer` for, of at most `lengthMax` bytes; nil when it has nothing that
+    /// is wanted and not asked for. The range is marked as requested.
     package mutating func next(
         for peer: ConnectionID,
         having pieces: Bitfield,
@@ -215,8 +216,8 @@ package struct PiecePicker: Sendable {
         active[range.piece]?.transfer(range.blocks, from: peer, to: other)
     }
 
-    /// `peer` owns no piece any more. Returns the exclusive pieces it had begun, which must be restarted:
-    /// their blocks would come from two peers.
+    /// `peer` owns no piece any more. Returns the exclusive pieces it had begun, which must be
+    /// restarted: their blocks would come from two peers.
     package mutating func disown(_ peer: ConnectionID) -> [PieceIndex] {
         var begun: [PieceIndex] = []
         for piece in active.keys where active[piece]?.owner == peer {

@@ -1,15 +1,17 @@
 package import SwarmModel
 
 /// The pieces that may be started, ordered by how many peers have them, so that the rarest is found
-/// without looking at all (rarest first: Legout et al. 2006). Peers that have everything change no order
-/// and are not counted here.
+/// without looking at all (rarest first: Legout et al. 2006). Peers that have everything change no
+/// order and are not counted here.
 ///
-/// Invariant: `order[start(c)..<start(c + 1)]` are the pieces with `counts == c`; `positions` is its inverse.
+/// Invariant: `order[start(c)..<start(c + 1)]` are the pieces with `counts == c`; `positions` is
+/// its inverse.
 package struct RarityIndex: Sendable {
     private var order: [Int32] = []
     private var positions: [Int32]
     private var counts: [Int32]
-    /// `starts[c]` is where the pieces held by at least `c` peers begin; one more entry than buckets.
+    /// `starts[c]` is where the pieces held by at least `c` peers begin; one more entry than
+    /// buckets.
     private var starts: [Int] = [0, 0]
 
     private static let absent: Int32 = -1
@@ -74,8 +76,8 @@ package struct RarityIndex: Sendable {
         starts[count] += 1
     }
 
-    /// The rarest piece that `isCandidate` accepts. Among equally rare ones the search starts at random,
-    /// so that peers with the same view choose differently.
+    /// The rarest piece that `isCandidate` accepts. Among equally rare ones the search starts at
+    /// random, so that peers with the same view choose differently.
     package func rarest(
         using random: inout SeededRandom,
         where isCandidate: (Int) -> Bool

@@ -1,9 +1,9 @@
 import DequeModule
 package import SwarmModel
 
-/// What one peer was asked for and has not sent: keeps enough bytes on the way to fill the path, and no
-/// more. Depth follows twice the bandwidth-delay product, and at least ``SwarmSettings/pipelineWindow`` of
-/// transfer, because a source serves several peers in turn.
+/// What one peer was asked for and has not sent: keeps enough bytes on the way to fill the path,
+/// and no more. Depth follows twice the bandwidth-delay product, and at least
+/// ``SwarmSettings/pipelineWindow`` of transfer, because a source serves several peers in turn.
 package struct RequestPipeline: Hashable, Sendable {
     package struct Request: Hashable, Sendable {
         package var range: BlockRange
@@ -12,8 +12,8 @@ package struct RequestPipeline: Hashable, Sendable {
 
     private(set) var requests: Deque<Request> = []
     package private(set) var outstandingBytes = 0
-    /// Ranges given up that the peer may still send (fast extension: it answers each with a block or a
-    /// reject). Bounded: the oldest are forgotten.
+    /// Ranges given up that the peer may still send (fast extension: it answers each with a block
+    /// or a reject). Bounded: the oldest are forgotten.
     private var givenUp: Deque<BlockRange> = []
     private static let givenUpMax = 1024
 
@@ -66,8 +66,8 @@ package struct RequestPipeline: Hashable, Sendable {
         return .late
     }
 
-    /// The peer refuses; true when it was asked. After a cancel and a second request of the same range the
-    /// first reject answers the cancel (BEP 6: each request has one answer, in order).
+    /// The peer refuses; true when it was asked. After a cancel and a second request of the same
+    /// range the first reject answers the cancel (BEP 6: each request has one answer, in order).
     package mutating func rejected(_ range: BlockRange) -> Bool {
         if let index = givenUp.firstIndex(of: range) {
             givenUp.remove(at: index)

@@ -67,7 +67,8 @@ extension Swarm {
         audits.contains { $0.piece == piece }
     }
 
-    /// A connection older than the metadata: what the peer said gets its meaning, and it hears what we have.
+    /// A connection older than the metadata: what the peer said gets its meaning, and it hears what
+    /// we have.
     private mutating func catchUp(
         _ id: ConnectionID,
         at now: Instant,
@@ -139,10 +140,13 @@ extension Swarm {
     ) {
         switch message {
         case .request(let part):
+            guard sessions[id]?.takesMetadata == true else { return }
             let parts =
                 ((content?.metadataSize ?? 0) + MetadataExchange.partLength - 1)
                 / MetadataExchange.partLength
-            if part < parts {
+            let served = sessions[id]?.metadataServes ?? 0
+            if part < parts, served < parts * MetadataExchange.servesMax {
+                sessions[id]?.metadataServes += 1
                 actions.append(.sendMetadata(piece: part, to: id))
             } else {
                 send(.metadata(.reject(piece: part)), to: id, at: now, into: &actions)
@@ -224,7 +228,8 @@ extension Swarm {
             if let index = isAuditing(range, by: id) {
                 audits[index].stage = .askingLeaves(nil, until: now)
             }
-            // Not a ban: two known clients disagree over proofs of odd trees (libtorrent, 513 pieces).
+            // Not a ban: two known clients disagree over proofs of odd trees (libtorrent, 513
+            // pieces).
             close(id, .violation("hashes that do not prove"), at: now, into: &actions)
             askLeaves(at: now, into: &actions)
         }

@@ -82,7 +82,8 @@ extension Swarm {
             retry(piece, into: &actions)
             ban(distinct[0], "sent a piece that does not match its hash", at: now, into: &actions)
         } else if audits.contains(where: { $0.piece == piece }) {
-            // Late blocks of others came into the exclusive download. The first failure is still known.
+            // Late blocks of others came into the exclusive download. The first failure is still
+            // known.
             retry(piece, into: &actions)
         } else {
             picker?.holdBack(piece)
@@ -92,8 +93,8 @@ extension Swarm {
         mustRefill = true
     }
 
-    /// Fetches a failed piece whole again: from one peer alone when an earlier failure of it is still to
-    /// be traced.
+    /// Fetches a failed piece whole again: from one peer alone when an earlier failure of it is
+    /// still to be traced.
     private mutating func retry(_ piece: PieceIndex, into actions: inout [SwarmAction]) {
         discard(piece)
         if audits.contains(where: { $0.piece == piece }) {
@@ -118,7 +119,8 @@ extension Swarm {
         }
     }
 
-    /// Moves each audit on: another peer for the leaves, or the exclusive download when all were asked.
+    /// Moves each audit on: another peer for the leaves, or the exclusive download when all were
+    /// asked.
     mutating func askLeaves(at now: Instant, into actions: inout [SwarmAction]) {
         for index in audits.indices {
             guard case .askingLeaves(let asked, let until) = audits[index].stage,
@@ -157,7 +159,8 @@ extension Swarm {
         let audit = audits.remove(at: index)
         if case .askingLeaves = audit.stage {
             if wrongBlocks.isEmpty {
-                // All blocks match their leaves and yet the piece failed: our memory or disk is at fault.
+                // All blocks match their leaves and yet the piece failed: our memory or disk is at
+                // fault.
                 retry(piece, into: &actions)
             } else {
                 picker?.resume(piece, missing: wrongBlocks)
@@ -269,8 +272,8 @@ extension Swarm {
         sealWhole(into: &actions)
     }
 
-    /// Seals the files of which every piece is verified and which are not sealed. Copies come with their
-    /// originals.
+    /// Seals the files of which every piece is verified and which are not sealed. Copies come with
+    /// their originals.
     func sealWhole(into actions: inout [SwarmAction]) {
         guard let content else { return }
         for file in content.geometry.files

@@ -48,8 +48,8 @@ extension Swarm {
 
     // MARK: Giving blocks back
 
-    /// The peer will not send a range that was asked of it. When a second peer was asked for it in the
-    /// endgame it is that one's now, else anybody's.
+    /// The peer will not send a range that was asked of it. When a second peer was asked for it in
+    /// the endgame it is that one's now, else anybody's.
     mutating func giveBack(_ range: BlockRange, from id: ConnectionID) {
         if let index = copies.firstIndex(of: EndgameCopy(range: range, peer: id)) {
             copies.remove(at: index)
@@ -120,8 +120,8 @@ extension Swarm {
         }
     }
 
-    /// The block is here: others that were asked for it, in the endgame or because it was late, need not
-    /// send it.
+    /// The block is here: others that were asked for it, in the endgame or because it was late,
+    /// need not send it.
     private mutating func cancelElsewhere(
         _ range: BlockRange,
         except id: ConnectionID,

@@ -54,8 +54,8 @@ extension Swarm {
         }
     }
 
-    /// The peer sends nothing of what it was asked for: others are asked, it gets one request at a time
-    /// until it delivers, and is closed when it never does.
+    /// The peer sends nothing of what it was asked for: others are asked, it gets one request at a
+    /// time until it delivers, and is closed when it never does.
     private mutating func snub(
         _ id: ConnectionID,
         at now: Instant,
@@ -78,8 +78,8 @@ extension Swarm {
 
     // MARK: Endgame
 
-    /// When every block is asked of somebody, idle peers are asked for the oldest ones too, each at most
-    /// once more (BitTorrent's endgame, bounded as in Dean and Barroso, The Tail at Scale).
+    /// When every block is asked of somebody, idle peers are asked for the oldest ones too, each at
+    /// most once more (BitTorrent's endgame, bounded as in Dean and Barroso, The Tail at Scale).
     private mutating func helpInEndgame(at now: Instant, into actions: inout [SwarmAction]) {
         guard pausedUntil == nil, let picker, picker.isEndgame else { return }
         for id in sessions.keys {

@@ -1,11 +1,11 @@
 import OrderedCollections
 package import SwarmModel
 
-/// Everything one peer decides about one swarm: the root machine. It composes the small ones (sessions,
-/// picker, exchanges, audits, book) and holds no rule of its own beyond their order.
+/// Everything one peer decides about one swarm: the root machine. It composes the small ones
+/// (sessions, picker, exchanges, audits, book) and holds no rule of its own beyond their order.
 ///
-/// Events come in through ``handle(_:at:into:)``, actions are appended, and ``deadline`` says when to send
-/// a tick. It names bytes and never holds any.
+/// Events come in through ``handle(_:at:into:)``, actions are appended, and ``deadline`` says when
+/// to send a tick. It names bytes and never holds any.
 package struct Swarm: Sendable {
     package let settings: SwarmSettings
     package let me: PeerID
@@ -187,7 +187,8 @@ struct FileProgress: Hashable, Sendable {
     }
 }
 
-/// Who was behind connections that have closed, so that a piece that fails later still has its senders.
+/// Who was behind connections that have closed, so that a piece that fails later still has its
+/// senders.
 struct DepartedSenders: Hashable, Sendable {
     struct Sender: Hashable, Sendable {
         var id: ConnectionID

@@ -17,8 +17,8 @@ package enum SwarmAction: Hashable, Sendable {
     case openPiece(PieceIndex)
     /// Stop accepting blocks of it and forget those that came.
     case abandonPiece(PieceIndex)
-    /// Forget all blocks of a failed piece and accept them anew, but remember who sent what: when the
-    /// piece is verified, compare, and report ``SwarmEvent/pieceAudited(_:wrongBlocks:)``.
+    /// Forget all blocks of a failed piece and accept them anew, but remember who sent what: when
+    /// the piece is verified, compare, and report ``SwarmEvent/pieceAudited(_:wrongBlocks:)``.
     case restartPiece(PieceIndex)
 
     // Hashes and metadata
@@ -29,7 +29,8 @@ package enum SwarmAction: Hashable, Sendable {
     case beginMetadata(size: Int)
     /// Keep the part of the message at hand.
     case keepMetadata(piece: UInt32)
-    /// All parts of `info` are here: check them, and report the content or ``SwarmEvent/metadataRefuted``.
+    /// All parts of `info` are here: check them, and report the content or
+    /// ``SwarmEvent/metadataRefuted``.
     case checkMetadata
 
     // Storage

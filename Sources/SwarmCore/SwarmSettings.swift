@@ -25,8 +25,8 @@ package struct SwarmSettings: Hashable, Sendable {
 
     // MARK: Requests
 
-    /// Bytes of a request to one of our peers; to others ``foreignRequestLength``. Longer saves headers
-    /// and system calls, shorter spreads a piece over sources sooner.
+    /// Bytes of a request to one of our peers; to others ``foreignRequestLength``. Longer saves
+    /// headers and system calls, shorter spreads a piece over sources sooner.
     package var requestLength = 256 << 10
     /// Longest request that we serve; announced as `shoal_maxreq`.
     package var requestLengthMax = 1 << 20
@@ -75,8 +75,8 @@ package struct SwarmSettings: Hashable, Sendable {
 
     // MARK: Storage
 
-    /// Verified bytes, and time, after which the journal is brought up to date. A crash loses at most
-    /// that much work; each costs one fdatasync of the data and one of the journal.
+    /// Verified bytes, and time, after which the journal is brought up to date. A crash loses at
+    /// most that much work; each costs one fdatasync of the data and one of the journal.
     package var commitBytes = 64 << 20
     package var commitAfter = Duration.seconds(1)
     /// After a failed write no blocks are requested for this long.

@@ -4,11 +4,11 @@ internal import SwarmModel
 extension TrackerRegistry.Swarm {
     /// The endpoints to give to a peer in the plain list: nearest localities first, chance within a
     /// level. A quarter of them is drawn from everybody, since a swarm of racks that know only
-    /// themselves would fall apart. A seed has no use for seeds. Each peer gives one endpoint of each
-    /// family.
+    /// themselves would fall apart. A seed has no use for seeds. Each peer gives one endpoint of
+    /// each family.
     ///
-    /// Looks at each locality once, and at about as many peers as it returns: a fleet's announces all
-    /// come through here.
+    /// Looks at each locality once, and at about as many peers as it returns: a fleet's announces
+    /// all come through here.
     func neighbours(of asker: PeerID, count: Int, random: inout SeededRandom) -> [Endpoint] {
         guard count > 0, let entry = peers[asker]?.entry else { return [] }
         var chosen: OrderedSet<PeerID> = [asker]
@@ -22,8 +22,8 @@ extension TrackerRegistry.Swarm {
         return chosen.dropFirst().flatMap { peers[$0]?.observed ?? [] }
     }
 
-    /// The groups with at least one level in common, as many of the nearest as may be drawn from, by
-    /// how many levels: index 0 is one level.
+    /// The groups with at least one level in common, as many of the nearest as may be drawn from,
+    /// by how many levels: index 0 is one level.
     private func pools(around entry: RosterEntry) -> [[PeerID]] {
         var pools: [[PeerID]] = Array(repeating: [], count: entry.locality.labels.count)
         for (locality, group) in groups {
@@ -36,8 +36,8 @@ extension TrackerRegistry.Swarm {
         return pools
     }
 
-    /// Draws from all peers. Tries at random first; where that finds too few, because most are chosen
-    /// or of no use, goes through them all from a random place.
+    /// Draws from all peers. Tries at random first; where that finds too few, because most are
+    /// chosen or of no use, goes through them all from a random place.
     private func addAnybody(
         to chosen: inout OrderedSet<PeerID>,
         upTo count: Int,

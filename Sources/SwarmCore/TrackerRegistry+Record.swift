@@ -40,7 +40,8 @@ extension TrackerRegistry.Peer {
             observed = []
             return
         }
-        // The families may have ports of their own, as libtorrent's do when the system chooses them.
+        // The families may have ports of their own, as libtorrent's do when the system chooses
+        // them.
         observed.removeAll { $0.isV4 == source.isV4 }
         observed.append(Endpoint(address: source.address, port: port))
         // One order for both families, or each announce of such a client would change the roster.
@@ -51,7 +52,8 @@ extension TrackerRegistry.Peer {
         if !entry.endpoints.contains(endpoint) { entry.endpoints.append(endpoint) }
     }
 
-    /// Adds the addresses that the client names for itself (`ipv4`, `ipv6`, BEP 7), after those seen.
+    /// Adds the addresses that the client names for itself (`ipv4`, `ipv6`, BEP 7), after those
+    /// seen.
     fileprivate mutating func nameFurther(
         _ endpoints: [Endpoint],
         from source: Endpoint,

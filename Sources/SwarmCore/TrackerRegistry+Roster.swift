@@ -6,10 +6,10 @@ extension TrackerRegistry.Swarm {
     /// What a member must be told that knows the roster of change `known` of this life, nil when of
     /// another one. The member itself is left out.
     ///
-    /// A delta is the entries that changed since and the members that left since. It cannot be given when
-    /// a departure may have been forgotten. Where more than `entriesMax` entries are due, the first by
-    /// change are sent, and the epoch is that of the last one: the next announce fetches the following
-    /// page. The life in the epoch is for the caller to fill in.
+    /// A delta is the entries that changed since and the members that left since. It cannot be
+    /// given when a departure may have been forgotten. Where more than `entriesMax` entries are
+    /// due, the first by change are sent, and the epoch is that of the last one: the next announce
+    /// fetches the following page. The life in the epoch is for the caller to fill in.
     mutating func rosterUpdate(
         for asker: PeerID,
         since known: UInt64?,

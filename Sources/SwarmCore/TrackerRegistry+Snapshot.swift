@@ -11,8 +11,8 @@ package struct TrackerMember: Hashable, Sendable {
 }
 
 extension TrackerRegistry {
-    /// Counts of the swarms asked for, those unknown left out (BEP 48). An empty list asks for all of
-    /// them. At most `swarmsPerScrapeMax` are answered.
+    /// Counts of the swarms asked for, those unknown left out (BEP 48). An empty list asks for all
+    /// of them. At most `swarmsPerScrapeMax` are answered.
     package func scrape(_ asked: [SwarmID]) -> [ScrapeEntry] {
         guard !asked.isEmpty else {
             return swarms.keys.prefix(settings.swarmsPerScrapeMax).compactMap(counts)

@@ -30,8 +30,8 @@ extension TrackerRegistry {
         }
     }
 
-    /// The end of the last page of a roster sent to a peer: entries changed after `end` are still to
-    /// come, departures up to `departures` are known.
+    /// The end of the last page of a roster sent to a peer: entries changed after `end` are still
+    /// to come, departures up to `departures` are known.
     struct RosterPage: Hashable, Sendable {
         var end: UInt64
         var departures: UInt64
@@ -83,7 +83,8 @@ extension TrackerRegistry {
             if peers[peer]?.page != page { peers[peer]?.page = page }
         }
 
-        /// Enters or renews a peer. True when the roster changed, which is then change number `change`.
+        /// Enters or renews a peer. True when the roster changed, which is then change number
+        /// `change`.
         mutating func enter(
             _ request: AnnounceRequest,
             from observed: Endpoint,

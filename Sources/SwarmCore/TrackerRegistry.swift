@@ -3,17 +3,17 @@ package import SwarmModel
 
 /// The memory of a tracker: who is in which swarm, and what each announce is answered.
 ///
-/// Soft state: it starts empty, and peers fill it again by announcing. A peer is known by swarm and peer
-/// id; the id belongs to whoever announced it first until that one leaves, falls silent, or shows itself
-/// again by its key or a newer generation. Everything iterates in an order that the sequence of announces
-/// decides, so one seed replays one tracker.
+/// Soft state: it starts empty, and peers fill it again by announcing. A peer is known by swarm and
+/// peer id; the id belongs to whoever announced it first until that one leaves, falls silent, or
+/// shows itself again by its key or a newer generation. Everything iterates in an order that the
+/// sequence of announces decides, so one seed replays one tracker.
 package struct TrackerRegistry: Sendable {
     package let settings: TrackerRegistrySettings
     /// This life's half of every roster epoch: never zero, and small enough for a signed integer.
     package let life: UInt64
     var swarms: OrderedDictionary<SwarmID, Swarm> = [:]
-    /// Counts changes of all rosters, so that the counter of a swarm that was forgotten and came back
-    /// never repeats a value.
+    /// Counts changes of all rosters, so that the counter of a swarm that was forgotten and came
+    /// back never repeats a value.
     private var changes: UInt64 = 0
     package private(set) var peerCount = 0
     private var expiryEarliest: Instant?
@@ -31,16 +31,16 @@ package struct TrackerRegistry: Sendable {
 
     package var swarmCount: Int { swarms.count }
 
-    /// When to call ``expire(at:)`` next; nil while there are no peers. May be early, never late by more
-    /// than the spacing of sweeps.
+    /// When to call ``expire(at:)`` next; nil while there are no peers. May be early, never late by
+    /// more than the spacing of sweeps.
     package var deadline: Instant? {
         guard let expiryEarliest else { return nil }
         guard let lastSweep else { return expiryEarliest }
         return max(expiryEarliest, lastSweep + Self.sweepSpacing)
     }
 
-    /// Enters an announce and answers it. `observed` is the address of the connection; its port is not
-    /// looked at.
+    /// Enters an announce and answers it. `observed` is the address of the connection; its port is
+    /// not looked at.
     package mutating func announce(
         _ request: AnnounceRequest,
         from observed: Endpoint,
@@ -92,9 +92,9 @@ package struct TrackerRegistry: Sendable {
         expiryEarliest = earlier(expiryEarliest, expiry)
     }
 
-    /// A process that starts at an endpoint ends the life of the peer that was there: two cannot listen
-    /// on one port, and nobody should wait for the dead one. Only `started` does this, so that two hosts
-    /// behind one translated address do not push each other out at each announce.
+    /// A process that starts at an endpoint ends the life of the peer that was there: two cannot
+    /// listen on one port, and nobody should wait for the dead one. Only `started` does this, so
+    /// that two hosts behind one translated address do not push each other out at each announce.
     private mutating func makeRoom(for request: AnnounceRequest, from observed: Endpoint) {
         guard request.event == .started, request.port != 0 else { return }
         let endpoint = Endpoint(address: observed.address, port: request.port)
@@ -134,9 +134,9 @@ package struct TrackerRegistry: Sendable {
         return .failure(reason: full, retry: .minutes(1))
     }
 
-    /// Two clients with one peer id: the second is refused, and neither is disturbed, unless it shows
-    /// that it is the first one: by its key, by its address when neither has a key, or by a newer
-    /// generation.
+    /// Two clients with one peer id: the second is refused, and neither is disturbed, unless it
+    /// shows that it is the first one: by its key, by its address when neither has a key, or by a
+    /// newer generation.
     private func claimRefusal(
         of request: AnnounceRequest,
         from observed: Endpoint,

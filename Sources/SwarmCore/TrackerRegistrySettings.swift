@@ -1,17 +1,18 @@
 internal import SwarmModel
 
-/// The limits and times of a ``TrackerRegistry``. All that a client can make grow has a limit here; a peer
-/// costs about half a kilobyte.
+/// The limits and times of a ``TrackerRegistry``. All that a client can make grow has a limit here;
+/// a peer costs about half a kilobyte.
 package struct TrackerRegistrySettings: Hashable, Sendable {
-    /// Time between two announces of a peer. Shorter finds a lost host sooner and costs requests: 4,000
-    /// peers at 30 s are 133 a second.
+    /// Time between two announces of a peer. Shorter finds a lost host sooner and costs requests:
+    /// 4,000 peers at 30 s are 133 a second.
     package var interval: Duration = .seconds(30)
-    /// The interval in each answer is spread by this share to either side, so that a fleet that started
-    /// together does not announce together for ever.
+    /// The interval in each answer is spread by this share to either side, so that a fleet that
+    /// started together does not announce together for ever.
     package var intervalJitter: Double = 0.1
     /// The soonest that a peer should announce again without an event.
     package var intervalMin: Duration = .seconds(10)
-    /// A peer is forgotten when it was silent for this many intervals: two lost announces are forgiven.
+    /// A peer is forgotten when it was silent for this many intervals: two lost announces are
+    /// forgiven.
     package var lifetimeIntervals: Double = 2.5
     /// Swarms at once. The next one is refused: more would let one client fill the memory.
     package var swarmCountMax: Int = 4096
@@ -23,11 +24,11 @@ package struct TrackerRegistrySettings: Hashable, Sendable {
     package var peersPerResponseMax: Int = 200
     /// Peers in an answer to a client that does not say how many it wants (BEP 3).
     package var peersPerResponseDefault: Int = 50
-    /// Roster entries in one answer, about 130 bytes each. A longer roster comes in pages, one for each
-    /// announce, and the interval of all pages but the last is ``intervalMin``.
+    /// Roster entries in one answer, about 130 bytes each. A longer roster comes in pages, one for
+    /// each announce, and the interval of all pages but the last is ``intervalMin``.
     package var rosterEntriesPerResponseMax: Int = 4096
-    /// Departures remembered in a swarm beyond one for each member. A peer that knows an older roster
-    /// gets the whole of it: by then it is no longer than the delta.
+    /// Departures remembered in a swarm beyond one for each member. A peer that knows an older
+    /// roster gets the whole of it: by then it is no longer than the delta.
     package var departuresKeptMin: Int = 64
     /// Further addresses that a peer may name for itself. They are not verified, so few.
     package var otherEndpointsMax: Int = 2

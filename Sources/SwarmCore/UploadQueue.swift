@@ -1,8 +1,9 @@
 import DequeModule
 package import SwarmModel
 
-/// What one peer has asked of us: a bounded queue, of which as many bytes are with the transport as the
-/// credit allows, so that a cancel still finds the rest here and a slow reader costs bounded memory.
+/// What one peer has asked of us: a bounded queue, of which as many bytes are with the transport as
+/// the credit allows, so that a cancel still finds the rest here and a slow reader costs bounded
+/// memory.
 package struct UploadQueue: Hashable, Sendable {
     private var waiting: Deque<ServedRange> = []
     private var inTransport: Deque<ServedRange> = []

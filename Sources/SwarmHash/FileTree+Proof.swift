@@ -4,15 +4,16 @@ package import SwarmModel
 package enum ProofAnchor: Hashable, Sendable {
     /// The file's root; the proof reaches all the way up.
     case root
-    /// The node that the proof ends at, known from before, as a piece hash is for the leaves of the piece.
+    /// The node that the proof ends at, known from before, as a piece hash is for the leaves of the
+    /// piece.
     case known(Digest)
 }
 
 extension FileTree {
     package typealias Anchor = ProofAnchor
 
-    /// Whether `hashes` is a right and complete answer to `range`. Hostile input: every count and index is
-    /// checked, padding has to be padding, and nothing else may be zero.
+    /// Whether `hashes` is a right and complete answer to `range`. Hostile input: every count and
+    /// index is checked, padding has to be padding, and nothing else may be zero.
     package func verify(_ range: HashRange, hashes: [Digest], anchor: Anchor) -> Bool {
         guard expectedHashCount(range) == hashes.count else { return false }
         let span = ProofSpan(range)
@@ -41,15 +42,15 @@ extension FileTree {
         return node == target
     }
 
-    /// The answer to a hash request: the hashes of the range, padding included, and the uncles of its
-    /// proof (BEP 52). Nil when the request has a flaw, which is answered by a reject.
+    /// The answer to a hash request: the hashes of the range, padding included, and the uncles of
+    /// its proof (BEP 52). Nil when the request has a flaw, which is answered by a reject.
     ///
-    /// `pieceLayer` is the whole layer, empty for a file of at most one piece. `leaves` gives the leaf
-    /// hashes of the file with these indices; it is called at most once, with a range inside the file and,
-    /// but for base layers that span several pieces, inside one piece.
+    /// `pieceLayer` is the whole layer, empty for a file of at most one piece. `leaves` gives the
+    /// leaf hashes of the file with these indices; it is called at most once, with a range inside
+    /// the file and, but for base layers that span several pieces, inside one piece.
     ///
-    /// Costs one hash for each piece of the file when the proof reaches above the piece layer; to answer
-    /// many requests make a ``PieceLayerTree`` once.
+    /// Costs one hash for each piece of the file when the proof reaches above the piece layer; to
+    /// answer many requests make a ``PieceLayerTree`` once.
     package func answer(
         _ range: HashRange,
         pieceLayer: [Digest],
@@ -94,8 +95,9 @@ extension FileTree {
             + span.uncleLayers.map { node($0, span.uncle(inLayer: $0)) }
     }
 
-    /// The nodes of the answer below the piece layer (for a small file, below the root), made from leaves.
-    /// The base hashes and the uncles of a proof are exactly what is below the node it reaches.
+    /// The nodes of the answer below the piece layer (for a small file, below the root), made from
+    /// leaves. The base hashes and the uncles of a proof are exactly what is below the node it
+    /// reaches.
     private func lowerNodes(
         of span: ProofSpan,
         leaves: (Range<Int>) throws -> [Digest]
@@ -114,8 +116,8 @@ extension FileTree {
     }
 }
 
-/// The nodes of a file's tree from its piece layer to its root, to answer hash requests from. Twice the
-/// size of the layer.
+/// The nodes of a file's tree from its piece layer to its root, to answer hash requests from. Twice
+/// the size of the layer.
 package struct PieceLayerTree: Sendable {
     let tree: FileTree
     let nodes: Subtree

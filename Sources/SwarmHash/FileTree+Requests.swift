@@ -1,15 +1,16 @@
 package import SwarmModel
 
 extension FileTree {
-    /// Hashes of one request for a part of a piece layer: what libtorrent asks for, 16 KiB of an answer.
+    /// Hashes of one request for a part of a piece layer: what libtorrent asks for, 16 KiB of an
+    /// answer.
     package static let bucketLength = 512
 
-    /// The requests that fetch the whole piece layer, each proved up to the root. None when the file has
-    /// no layer.
+    /// The requests that fetch the whole piece layer, each proved up to the root. None when the
+    /// file has no layer.
     ///
-    /// All buckets are of one length, so the last one may reach into the padding. Asking only for what is
-    /// left would for 512n + 1 pieces be a request of length 1, whose answer has one hash more or less
-    /// depending on who counts (BEP 52 does not say; two libtorrents disagree).
+    /// All buckets are of one length, so the last one may reach into the padding. Asking only for
+    /// what is left would for 512n + 1 pieces be a request of length 1, whose answer has one hash
+    /// more or less depending on who counts (BEP 52 does not say; two libtorrents disagree).
     package func layerRequests() -> [HashRange] {
         guard hasPieceLayer else { return [] }
         let base = pieceLayerHeight
@@ -25,9 +26,9 @@ extension FileTree {
         }
     }
 
-    /// The request for the leaves of one piece, to be verified against the known hash of that piece (for a
-    /// file of at most one piece, its root). Nil when there is nothing to ask, because the piece is a
-    /// single leaf, or too much for one request: pieces longer than 128 MiB.
+    /// The request for the leaves of one piece, to be verified against the known hash of that piece
+    /// (for a file of at most one piece, its root). Nil when there is nothing to ask, because the
+    /// piece is a single leaf, or too much for one request: pieces longer than 128 MiB.
     package func leafRequest(forPiece index: Int) -> HashRange? {
         precondition((0..<pieceCount).contains(index), "piece \(index) of \(pieceCount)")
         let length = 1 << pieceLayerHeight
@@ -42,8 +43,8 @@ extension FileTree {
     }
 }
 
-/// Puts a piece layer together from the answers to ``FileTree/layerRequests()``. Holds only hashes that
-/// were proved to belong under the root.
+/// Puts a piece layer together from the answers to ``FileTree/layerRequests()``. Holds only hashes
+/// that were proved to belong under the root.
 package struct PieceLayerAssembly: Sendable {
     package enum Outcome: Hashable, Sendable {
         case accepted

@@ -1,7 +1,8 @@
 package import SwarmModel
 
-/// The shape of one file's Merkle tree (BEP 52): how high it is, which layer holds the pieces, where the
-/// file ends. It holds no hash but the root; what it says of hashes, it says of those it is given.
+/// The shape of one file's Merkle tree (BEP 52): how high it is, which layer holds the pieces,
+/// where the file ends. It holds no hash but the root; what it says of hashes, it says of those it
+/// is given.
 package struct FileTree: Hashable, Sendable {
     /// The file's `pieces root`.
     package let root: Digest
@@ -13,7 +14,8 @@ package struct FileTree: Hashable, Sendable {
     /// The layer of the root; layer 0 is the leaves.
     package let height: Int
 
-    /// A file of `length` bytes in a version of valid `pieceLength`: both come from a ``PieceGeometry``.
+    /// A file of `length` bytes in a version of valid `pieceLength`: both come from a
+    /// ``PieceGeometry``.
     package init(root: Digest, length: Int, pieceLength: Int) {
         precondition(
             length > 0 && length <= PieceGeometry.totalLengthMax,
@@ -27,7 +29,8 @@ package struct FileTree: Hashable, Sendable {
         self.length = length
         self.pieceLength = pieceLength
         leafCount = LeafHasher.leafCount(of: length)
-        // Padding the last piece and then the piece layer gives the same width as padding the leaves.
+        // Padding the last piece and then the piece layer gives the same width as padding the
+        // leaves.
         height = MerkleTree.height(ofNodes: leafCount)
     }
 
@@ -36,7 +39,8 @@ package struct FileTree: Hashable, Sendable {
 
     package var pieceCount: Int { (length + pieceLength - 1) / pieceLength }
 
-    /// The layer whose nodes are piece hashes. A file of at most one piece has one piece hash, its root.
+    /// The layer whose nodes are piece hashes. A file of at most one piece has one piece hash, its
+    /// root.
     package var pieceLayerHeight: Int {
         hasPieceLayer ? (pieceLength / PieceGeometry.blockLength).trailingZeroBitCount : height
     }
@@ -53,8 +57,8 @@ package struct FileTree: Hashable, Sendable {
             && MerkleTree.root(ofPieceLayer: layer.hashes, pieceLength: pieceLength) == root
     }
 
-    /// Whether a node may have this hash: what is wholly past the end of the file is padding, and what is
-    /// not is never zero. A zero hash is otherwise a hole that proves nothing.
+    /// Whether a node may have this hash: what is wholly past the end of the file is padding, and
+    /// what is not is never zero. A zero hash is otherwise a hole that proves nothing.
     func admits(_ hash: Digest, layer: Int, index: Int) -> Bool {
         index < nodeCount(ofLayer: layer)
             ? hash != .zero : hash == MerkleTree.zeroRoot(height: layer)
@@ -84,8 +88,9 @@ extension FileTree {
     package static let leavesReadMax =
         PieceGeometry.pieceLengths.upperBound / PieceGeometry.blockLength
 
-    /// Checks a hash request, ours or another's (BEP 52, "hash request"). The standard asks for a length
-    /// of two or more; libtorrent sends length 1 for the last piece of a file of 512n + 1, so we take it.
+    /// Checks a hash request, ours or another's (BEP 52, "hash request"). The standard asks for a
+    /// length of two or more; libtorrent sends length 1 for the last piece of a file of 512n + 1,
+    /// so we take it.
     package func flaw(of range: HashRange) -> HashRangeFlaw? {
         guard range.root == root else { return .root }
         let (base, index, length) = (Int(range.baseLayer), Int(range.index), Int(range.length))
@@ -93,8 +98,8 @@ extension FileTree {
         guard length.nonzeroBitCount == 1, length <= Self.requestLengthMax else { return .length }
         guard index % length == 0, index + length <= 1 << (height - base) else { return .index }
         guard Int(range.proofLayers) < height - base else { return .proofLayers }
-        // Nodes between the leaves and the pieces are made from leaves, and a high layer of them would
-        // make a few bytes of request cost a reading of the whole file.
+        // Nodes between the leaves and the pieces are made from leaves, and a high layer of them
+        // would make a few bytes of request cost a reading of the whole file.
         guard base >= pieceLayerHeight || length << base <= Self.leavesReadMax else {
             return .leafCount
         }
@@ -127,8 +132,9 @@ struct ProofSpan {
     /// The layer that the proof reaches.
     let top: Int
 
-    /// The lowest layers of a proof are computable from the base hashes; they count, but have no uncle
-    /// (BEP 52). For length 1 none is, so that its sibling comes first: libtorrent expects that too.
+    /// The lowest layers of a proof are computable from the base hashes; they count, but have no
+    /// uncle (BEP 52). For length 1 none is, so that its sibling comes first: libtorrent expects
+    /// that too.
     init(_ range: HashRange) {
         base = Int(range.baseLayer)
         index = Int(range.index)

@@ -7,8 +7,8 @@ internal import SwarmModel
     internal import Musl
 #endif
 
-/// A way to hash many inputs of equal length. All give the same digests; they differ in speed and in
-/// the processors that have them.
+/// A way to hash many inputs of equal length. All give the same digests; they differ in speed and
+/// in the processors that have them.
 package enum HashKernel: String, CaseIterable, Hashable, Sendable, CustomStringConvertible {
     /// Sixteen inputs side by side in AVX-512 registers.
     case avx512
@@ -69,8 +69,8 @@ package struct HashKernelChoice: Hashable, Sendable {
     )
 }
 
-/// Inputs of equal length at equal distances. `length` is a multiple of 64, which is what the kernels
-/// take; the memory outlives the value's use.
+/// Inputs of equal length at equal distances. `length` is a multiple of 64, which is what the
+/// kernels take; the memory outlives the value's use.
 struct EqualInputs {
     let base: UnsafeRawPointer
     /// Bytes from the start of one to the start of the next.
@@ -99,8 +99,8 @@ struct EqualInputs {
 }
 
 extension HashKernel {
-    /// From this many inputs on, a call for sixteen lanes is faster than SHA-NI although lanes idle: it
-    /// takes as long as SHA-NI for ten (speeds relative to libcrypto 2.8 and 1.7).
+    /// From this many inputs on, a call for sixteen lanes is faster than SHA-NI although lanes
+    /// idle: it takes as long as SHA-NI for ten (speeds relative to libcrypto 2.8 and 1.7).
     private static let avx512CountMin = 10
 
     func hash(_ inputs: EqualInputs, into digests: UnsafeMutablePointer<Digest>) {

@@ -10,8 +10,8 @@ package enum LeafHasher {
         (byteCount + PieceGeometry.blockLength - 1) / PieceGeometry.blockLength
     }
 
-    /// Writes the hash of each 16 KiB of `bytes` to `digests`, which has room for exactly that many. The
-    /// last leaf may be short; it is hashed as it is, without padding (BEP 52).
+    /// Writes the hash of each 16 KiB of `bytes` to `digests`, which has room for exactly that
+    /// many. The last leaf may be short; it is hashed as it is, without padding (BEP 52).
     package static func hashLeaves(
         _ bytes: UnsafeRawBufferPointer,
         into digests: UnsafeMutableBufferPointer<Digest>

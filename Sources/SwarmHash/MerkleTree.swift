@@ -1,11 +1,11 @@
 package import SwarmModel
 
-/// The arithmetic of BEP 52's Merkle trees. Nodes are numbered by layer (0 is the leaves) and index;
-/// leaves past the end of a file are thirty-two zero bytes, so a node with nothing but such leaves
-/// below it depends on its layer alone.
+/// The arithmetic of BEP 52's Merkle trees. Nodes are numbered by layer (0 is the leaves) and
+/// index; leaves past the end of a file are thirty-two zero bytes, so a node with nothing but such
+/// leaves below it depends on its layer alone.
 package enum MerkleTree {
-    /// Root of a tree of 2^`height` zero leaves: what stands for a node of layer `height` past the end of
-    /// a file.
+    /// Root of a tree of 2^`height` zero leaves: what stands for a node of layer `height` past the
+    /// end of a file.
     package static func zeroRoot(height: Int) -> Digest {
         precondition(zeroRoots.indices.contains(height), "a tree of height \(height)")
         return zeroRoots[height]
@@ -50,8 +50,8 @@ package enum MerkleTree {
         return parents(of: nodes + [zeroRoot(height: layer)])
     }
 
-    /// Root of the tree of height `height` above `nodes`, which are the first nodes of its layer `layer`;
-    /// the rest of that layer is padding.
+    /// Root of the tree of height `height` above `nodes`, which are the first nodes of its layer
+    /// `layer`; the rest of that layer is padding.
     static func root(of nodes: [Digest], layer: Int, height: Int) -> Digest {
         precondition(
             height >= layer && nodes.count <= 1 << (height - layer),
@@ -69,9 +69,9 @@ package enum MerkleTree {
         return root(of: leaves, layer: 0, height: width.trailingZeroBitCount)
     }
 
-    /// The hash of one piece of a file of `fileLength` bytes from the leaves of the piece. For a file of at
-    /// most one piece this is its `pieces root` too, and only as high as the file needs; a piece of a
-    /// longer file is always padded to the whole piece (BEP 52).
+    /// The hash of one piece of a file of `fileLength` bytes from the leaves of the piece. For a
+    /// file of at most one piece this is its `pieces root` too, and only as high as the file needs;
+    /// a piece of a longer file is always padded to the whole piece (BEP 52).
     package static func pieceHash(leaves: [Digest], pieceLength: Int, fileLength: Int) -> Digest {
         precondition(fileLength > 0 && !leaves.isEmpty, "an empty file has no piece")
         let covered = min(fileLength, pieceLength)
@@ -88,7 +88,8 @@ package enum MerkleTree {
         return root(of: layer, layer: base, height: base + height(ofNodes: layer.count))
     }
 
-    /// Layers above a layer of `count` nodes until there is one: the base-two logarithm, rounded up.
+    /// Layers above a layer of `count` nodes until there is one: the base-two logarithm, rounded
+    /// up.
     static func height(ofNodes count: Int) -> Int {
         count < 2 ? 0 : Int.bitWidth - (count - 1).leadingZeroBitCount
     }

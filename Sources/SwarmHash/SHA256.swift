@@ -38,8 +38,8 @@ package struct SystemHasher: MerkleHashing {
 /// libcrypto's SHA-256 for many inputs: one context, and the algorithm looked up once, because the
 /// lookup costs more than the hash of a Merkle node.
 enum LibcryptoSHA256 {
-    /// The fetched algorithm. It is never freed or changed; kept as an address because pointers may not
-    /// be shared.
+    /// The fetched algorithm. It is never freed or changed; kept as an address because pointers may
+    /// not be shared.
     private static let address: UInt = {
         guard let algorithm = EVP_MD_fetch(nil, "SHA256", nil) else {
             preconditionFailure("libcrypto offers no SHA-256: see its configuration (openssl.cnf)")

@@ -1,8 +1,8 @@
 internal import SwarmModel
 
-/// The nodes of a Merkle tree that follow from a run of nodes of one layer, up to the layer where one is
-/// left or that was asked for. Only nodes before the end of the file are kept; those past it are known
-/// without them.
+/// The nodes of a Merkle tree that follow from a run of nodes of one layer, up to the layer where
+/// one is left or that was asked for. Only nodes before the end of the file are kept; those past it
+/// are known without them.
 struct Subtree: Sendable {
     /// Layer and index of the first node given.
     private let baseLayer: Int

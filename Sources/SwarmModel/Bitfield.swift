@@ -1,5 +1,5 @@
-/// A set of pieces, one bit each, in the order of the wire: piece 0 is the high bit of the first byte
-/// (BEP 3). Bits past the last piece are always clear.
+/// A set of pieces, one bit each, in the order of the wire: piece 0 is the high bit of the first
+/// byte (BEP 3). Bits past the last piece are always clear.
 package struct Bitfield: Hashable, Sendable {
     package let count: Int
     private var words: [UInt64]
@@ -19,8 +19,8 @@ package struct Bitfield: Hashable, Sendable {
         population = count
     }
 
-    /// Reads the payload of a `bitfield` message. Nil when its length is wrong or a spare bit is set, both
-    /// of which BEP 3 answers by closing the connection.
+    /// Reads the payload of a `bitfield` message. Nil when its length is wrong or a spare bit is
+    /// set, both of which BEP 3 answers by closing the connection.
     package init?(wire bytes: [UInt8], count: Int) {
         guard bytes.count == (count + 7) / 8 else { return nil }
         if count % 8 != 0, let last = bytes.last, last << UInt8(count % 8) != 0 { return nil }
@@ -90,7 +90,9 @@ package struct Bitfield: Hashable, Sendable {
     package func lackCount(of other: Bitfield) -> Int {
         precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")
         var lacking = 0
-        for index in words.indices { lacking += (other.words[index] & ~words[index]).nonzeroBitCount }
+        for index in words.indices {
+            lacking += (other.words[index] & ~words[index]).nonzeroBitCount
+        }
         return lacking
     }
 

@@ -1,5 +1,5 @@
-/// A point on the monotonic clock: nanoseconds since an origin that only its process knows. It comes
-/// into the core as an argument; the core has no clock.
+/// A point on the monotonic clock: nanoseconds since an origin that only its process knows. It
+/// comes into the core as an argument; the core has no clock.
 package struct Instant: Hashable, Sendable, Comparable {
     package var nanoseconds: Int64
 

@@ -1,5 +1,5 @@
-/// Where a host is: an ordered path of labels from wide to narrow, `cloud/region/rack`. More levels are
-/// allowed, up to ``levelCountMax``. A host of unknown locality has none.
+/// Where a host is: an ordered path of labels from wide to narrow, `cloud/region/rack`. More levels
+/// are allowed, up to ``levelCountMax``. A host of unknown locality has none.
 package struct Locality: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let labels: [String]
 

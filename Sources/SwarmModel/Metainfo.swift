@@ -1,7 +1,7 @@
 /// One file of a version.
 package struct FileEntry: Hashable, Sendable {
-    /// Path below the version's directory, one safe component each: checked by the decoder, so that a
-    /// view can be built from it without a second look.
+    /// Path below the version's directory, one safe component each: checked by the decoder, so that
+    /// a view can be built from it without a second look.
     package let path: [String]
     /// Bytes.
     package let length: Int
@@ -20,7 +20,8 @@ package struct FileEntry: Hashable, Sendable {
     package var joinedPath: String { path.joined(separator: "/") }
 }
 
-/// The description of a version that its info-hash covers (BEP 52 `info`), with the exact bytes hashed.
+/// The description of a version that its info-hash covers (BEP 52 `info`), with the exact bytes
+/// hashed.
 package struct VersionInfo: Hashable, Sendable {
     /// SHA-256 of ``infoBytes``.
     package let infoHash: InfoHash
@@ -60,8 +61,8 @@ package struct VersionInfo: Hashable, Sendable {
     }
 }
 
-/// A piece layer: the Merkle hashes of a file's pieces, found in `piece layers` under the file's root.
-/// Layers enter a ``Metainfo`` or a peer only after they were checked against their root.
+/// A piece layer: the Merkle hashes of a file's pieces, found in `piece layers` under the file's
+/// root. Layers enter a ``Metainfo`` or a peer only after they were checked against their root.
 package struct PieceLayer: Hashable, Sendable {
     package let root: Digest
     package let hashes: [Digest]
@@ -75,14 +76,15 @@ package struct PieceLayer: Hashable, Sendable {
 /// The content of a `.torrent` file: the version, and around it what the info-hash does not cover.
 package struct Metainfo: Hashable, Sendable {
     package var info: VersionInfo
-    /// Sorted by root, one for each distinct root of a file longer than a piece. May lack some: such
-    /// layers are fetched from peers.
+    /// Sorted by root, one for each distinct root of a file longer than a piece. May lack some:
+    /// such layers are fetched from peers.
     package var pieceLayers: [PieceLayer]
     /// Trackers by tier (BEP 12).
     package var trackers: [[String]]
     package var comment: String?
     package var createdBy: String?
-    /// The name under which the version was published, when the file says so (our key, outside `info`).
+    /// The name under which the version was published, when the file says so (our key, outside
+    /// `info`).
     package var reference: ModelReference?
 
     package init(

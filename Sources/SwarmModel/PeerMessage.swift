@@ -20,8 +20,8 @@ package struct Handshake: Hashable, Sendable {
     }
 }
 
-/// A message of the peer wire protocol as a value. Numbers are as they came: nothing about them has been
-/// checked against the version. The payload of `piece` is not part of the value.
+/// A message of the peer wire protocol as a value. Numbers are as they came: nothing about them has
+/// been checked against the version. The payload of `piece` is not part of the value.
 package enum PeerMessage: Hashable, Sendable {
     case keepAlive
     case choke
@@ -57,8 +57,8 @@ package enum PeerMessage: Hashable, Sendable {
     case unknown(id: UInt8)
 }
 
-/// A run of hashes of one layer of one file's Merkle tree (BEP 52, messages 21 to 23). Layer 0 is the
-/// leaves.
+/// A run of hashes of one layer of one file's Merkle tree (BEP 52, messages 21 to 23). Layer 0 is
+/// the leaves.
 package struct HashRange: Hashable, Sendable {
     package var root: Digest
     package var baseLayer: UInt32

@@ -14,8 +14,8 @@ package struct FileIndex: Hashable, Sendable, Comparable, CustomStringConvertibl
     package var description: String { "file \(number)" }
 }
 
-/// A run of bytes inside one piece: the unit of request and transfer. Only ``PieceGeometry`` makes one,
-/// so it always lies inside its piece; `offset` is a multiple of the block size.
+/// A run of bytes inside one piece: the unit of request and transfer. Only ``PieceGeometry`` makes
+/// one, so it always lies inside its piece; `offset` is a multiple of the block size.
 package struct BlockRange: Hashable, Sendable, Comparable {
     package let piece: PieceIndex
     /// First byte within the piece.
@@ -40,9 +40,9 @@ package struct BlockRange: Hashable, Sendable, Comparable {
     }
 }
 
-/// How the pieces of a version lie over its files. Each non-empty file starts on a piece boundary, in
-/// file-tree order; empty files take no piece (BEP 52). Every index of a piece, file or block is made
-/// here, once checked, and never checked again.
+/// How the pieces of a version lie over its files. Each non-empty file starts on a piece boundary,
+/// in file-tree order; empty files take no piece (BEP 52). Every index of a piece, file or block is
+/// made here, once checked, and never checked again.
 package struct PieceGeometry: Hashable, Sendable {
     /// Bytes of a Merkle leaf (BEP 52).
     package static let blockLength = 16384
@@ -173,8 +173,8 @@ package struct PieceGeometry: Hashable, Sendable {
         BlockRange(piece: piece, offset: 0, length: length(of: piece))
     }
 
-    /// The range that a message names, when it is one that ``range(of:in:)`` could have made: it starts
-    /// on a block boundary and ends on one or at the piece's end.
+    /// The range that a message names, when it is one that ``range(of:in:)`` could have made: it
+    /// starts on a block boundary and ends on one or at the piece's end.
     package func alignedRange(of raw: RawBlock) -> BlockRange? {
         guard let piece = piece(raw.piece) else { return nil }
         let (begin, count) = (Int(raw.begin), Int(raw.length))
@@ -206,8 +206,8 @@ package struct RawBlock: Hashable, Sendable {
     }
 }
 
-/// Bytes that a peer asks of us: checked to lie in an existing piece, of any alignment. The part past the
-/// end of the file, which libtorrent up to 2.0.12 asks for, is answered with zeros.
+/// Bytes that a peer asks of us: checked to lie in an existing piece, of any alignment. The part
+/// past the end of the file, which libtorrent up to 2.0.12 asks for, is answered with zeros.
 package struct ServedRange: Hashable, Sendable {
     package let piece: PieceIndex
     package let offset: Int
@@ -226,8 +226,8 @@ package struct ServedRange: Hashable, Sendable {
 }
 
 extension PieceGeometry {
-    /// What to send for a request, or nil when it names bytes outside of the (padded) piece or more than
-    /// `lengthMax` bytes.
+    /// What to send for a request, or nil when it names bytes outside of the (padded) piece or more
+    /// than `lengthMax` bytes.
     package func servedRange(of raw: RawBlock, lengthMax: Int) -> ServedRange? {
         guard let piece = piece(raw.piece) else { return nil }
         let (begin, count) = (Int(raw.begin), Int(raw.length))

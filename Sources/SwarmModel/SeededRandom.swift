@@ -1,5 +1,5 @@
-/// A small deterministic random generator (SplitMix64, Steele, Lea and Flood 2014): the only source of
-/// chance in the pure targets, so that one seed replays one run.
+/// A small deterministic random generator (SplitMix64, Steele, Lea and Flood 2014): the only source
+/// of chance in the pure targets, so that one seed replays one run.
 package struct SeededRandom: RandomNumberGenerator, Sendable, Hashable {
     private var state: UInt64
 

@@ -61,7 +61,8 @@ package struct AnnounceRequest: Hashable, Sendable {
 }
 
 /// A version of a swarm's roster: the tracker's life and a counter within it, so that an epoch of a
-/// tracker that has restarted is never taken for one of its successor. `none` asks for the whole roster.
+/// tracker that has restarted is never taken for one of its successor. `none` asks for the whole
+/// roster.
 package struct RosterEpoch: Hashable, Sendable {
     /// Drawn anew by each tracker process.
     package var life: UInt64

@@ -2,7 +2,8 @@ import SwarmHash
 package import SwarmModel
 import SwarmRuntime
 
-/// The piece hashes of one version: from the metainfo, or proven one by one as they come from peers.
+/// The piece hashes of one version: from the metainfo, or proven one by one as they come from
+/// peers.
 package final class HashBook: Sendable {
     private struct State: Sendable {
         /// Whole layers by root.
@@ -20,7 +21,9 @@ package final class HashBook: Sendable {
         var known = State()
         for layer in layers { known.layers[layer.root] = layer.hashes }
         for file in info.geometry.files where info.needsLayer(file) {
-            guard let tree = Self.tree(of: file, info), known.layers[tree.root] == nil else { continue }
+            guard let tree = Self.tree(of: file, info), known.layers[tree.root] == nil else {
+                continue
+            }
             known.arriving[tree.root] = PieceLayerAssembly(tree: tree)
         }
         state = Locked(known)
@@ -98,7 +101,8 @@ package final class HashBook: Sendable {
         }
     }
 
-    /// The leaves of a piece from a peer's answer, proven against the piece's hash; nil when they do not.
+    /// The leaves of a piece from a peer's answer, proven against the piece's hash; nil when they
+    /// do not.
     func leaves(of piece: PieceIndex, _ range: HashRange, _ hashes: [Digest]) -> [Digest]? {
         let file = info.geometry.file(of: piece)
         guard let tree = Self.tree(of: file, info), let expected = hash(of: piece),

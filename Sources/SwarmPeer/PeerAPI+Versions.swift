@@ -37,17 +37,23 @@ extension PeerAPI {
         let body = try await request.body.collect(upTo: Self.torrentByteCountMax)
         var bytes = Array(body.readableBytesView)
         if bytes.isEmpty { bytes = try await catalogs.torrent(of: reference) }
-        let metainfo: Metainfo
-        do {
-            metainfo = try MetainfoCodec.decode(bytes, hasher: SystemHasher())
-        } catch {
-            throw PeerError(.invalidMetainfo, "the metainfo of \(reference) is refused: \(error)")
-        }
+        let metainfo = try Self.decode(bytes, reference)
         return try await node.join(metainfo, as: reference).status
     }
 
-    /// Hashes a version's files anew and streams how far it is, a JSON line each quarter second; the last line
-    /// is the report.
+    private static func decode(
+        _ bytes: [UInt8],
+        _ reference: ModelReference
+    ) throws -> Metainfo {
+        do {
+            return try MetainfoCodec.decode(bytes, hasher: SystemHasher())
+        } catch {
+            throw PeerError(.invalidMetainfo, "the metainfo of \(reference) is refused: \(error)")
+        }
+    }
+
+    /// Hashes a version's files anew and streams how far it is, a JSON line each quarter second;
+    /// the last line is the report.
     func verify(_ reference: ModelReference) async throws -> Response {
         let verification = try Verification(reference, store: node.store)
         return Response(

@@ -11,7 +11,8 @@ import SwarmWire
 
 /// The local JSON API of a peer, for `shoal status`, `list`, `pull --api`, `remove` and `verify`.
 ///
-/// It has no authorisation: it listens on loopback or on a Unix socket, whose file permissions decide.
+/// It has no authorisation: it listens on loopback or on a Unix socket, whose file permissions
+/// decide.
 package struct PeerAPI: Service {
     package enum Address: Hashable, Sendable, CustomStringConvertible {
         case tcp(host: String, port: Int)
@@ -40,7 +41,8 @@ package struct PeerAPI: Service {
 
         package var description: String {
             switch self {
-            case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .tcp(let host, let port):
+                host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
             case .unixSocket(let path): "unix:\(path)"
             }
         }
@@ -55,8 +57,8 @@ package struct PeerAPI: Service {
     private let logger: Logger
     private let onListening: @Sendable (String) async -> Void
 
-    /// `catalogs` are asked for the metainfo of versions by name. `onListening` is told the address with the
-    /// real port.
+    /// `catalogs` are asked for the metainfo of versions by name. `onListening` is told the address
+    /// with the real port.
     package init(
         node: PeerNode,
         catalogs: [CatalogClient],
@@ -128,7 +130,9 @@ package struct PeerAPI: Service {
     }
 
     private static func reference(_ context: BasicRequestContext) throws -> ModelReference {
-        let parts = try ["organisation", "model", "version"].map { try context.parameters.require($0) }
+        let parts = try ["organisation", "model", "version"].map {
+            try context.parameters.require($0)
+        }
         do {
             return try ModelReference("\(parts[0])/\(parts[1])@\(parts[2])")
         } catch {

@@ -10,8 +10,8 @@ package import SwarmStorage
 import SwarmWire
 package import SystemPackage
 
-/// A peer process: the store, the listener, and one driver for each version that is open. Commands and the
-/// local API act on it.
+/// A peer process: the store, the listener, and one driver for each version that is open. Commands
+/// and the local API act on it.
 ///
 /// Versions run as child tasks of ``run()``, which ends after ``stop()``.
 package actor PeerNode {
@@ -64,8 +64,8 @@ package actor PeerNode {
         peerID = PeerID(random: &random)
     }
 
-    /// Opens the store and listens. `seed` makes the peer's id and all its chances; take it from the
-    /// system's generator.
+    /// Opens the store and listens. `seed` makes the peer's id and all its chances; take it from
+    /// the system's generator.
     package static func start(
         settings: PeerSettings,
         http: HTTPClient,
@@ -197,11 +197,14 @@ package actor PeerNode {
         from directory: FilePath
     ) async throws -> SwarmDriver {
         if let driver = try open(metainfo.info.infoHash) { return driver }
-        let holding = try store.holding(
-            of: metainfo.info,
-            layers: metainfo.pieceLayers,
-            seedingFrom: directory
-        )
+        let store = store
+        let holding = try await onThread {
+            try store.holding(
+                of: metainfo.info,
+                layers: metainfo.pieceLayers,
+                seedingFrom: directory
+            )
+        }
         return try await start(
             infoHash: metainfo.info.infoHash,
             reference: reference ?? metainfo.reference,
@@ -219,10 +222,16 @@ package actor PeerNode {
     /// Opens again what an earlier process held: complete versions are served, partial ones go on.
     package func resume() async throws {
         var isEveryOneOpen = true
-        for (infoHash, reference) in try store.torrents() {
+        let store = store
+        let kept = try await onThread { try store.torrents() }
+        for (infoHash, reference) in kept {
             do {
-                guard let bytes = try store.torrent(for: infoHash) else { continue }
-                let metainfo = try MetainfoCodec.decode(bytes, hasher: SystemHasher())
+                let metainfo = try await onThread {
+                    try store.torrent(for: infoHash).map {
+                        try MetainfoCodec.decode($0, hasher: SystemHasher())
+                    }
+                }
+                guard let metainfo else { continue }
                 try await join(metainfo, as: reference)
             } catch {
                 isEveryOneOpen = false
@@ -234,7 +243,6 @@ package actor PeerNode {
         }
         // A version that is not open could still need what nobody refers to.
         guard isEveryOneOpen else { return }
-        let store = store
         let count = try await onThread { try store.removeOrphans() }
         if count > 0 { logger.info("removed files of no version", metadata: ["count": "\(count)"]) }
     }
@@ -356,7 +364,8 @@ package actor PeerNode {
         }
     }
 
-    private func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+    private func onThread<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T
+    {
         try await threads.runIfActive(work)
     }
 }

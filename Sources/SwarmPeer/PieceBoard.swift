@@ -1,12 +1,12 @@
 import SwarmModel
 import SwarmRuntime
 
-/// The pieces that are being put together: which blocks are here, their leaves, and who sent them. Shared by
-/// the event loops that receive and the driver that decides.
+/// The pieces that are being put together: which blocks are here, their leaves, and who sent them.
+/// Shared by the event loops that receive and the driver that decides.
 ///
-/// Invariant: a block is written by one connection at a time and never again once it counts. A block is
-/// *free*, *claimed* (somebody is writing it) or *stored*. A restarted piece keeps the claims of writes
-/// that are still under way, so that late bytes cannot land on newer ones.
+/// Invariant: a block is written by one connection at a time and never again once it counts. A
+/// block is *free*, *claimed* (somebody is writing it) or *stored*. A restarted piece keeps the
+/// claims of writes that are still under way, so that late bytes cannot land on newer ones.
 package final class PieceBoard: Sendable {
     private enum Block: Hashable { case free, claimed, stored }
 
@@ -99,19 +99,20 @@ package final class PieceBoard: Sendable {
         }
     }
 
-    /// The piece is verified. Returns the blocks of the remembered attempt that were wrong; nil when there
-    /// was none.
+    /// The piece is verified. Returns the blocks of the remembered attempt that were wrong; nil
+    /// when there was none.
     func finish(_ piece: PieceIndex) -> [Int]? {
         assemblies.withLock { all in
-            guard let assembly = all.removeValue(forKey: piece), let suspect = assembly.suspect else {
+            guard let assembly = all.removeValue(forKey: piece), let suspect = assembly.suspect
+            else {
                 return nil
             }
             return Self.differences(suspect.leaves, assembly.leaves)
         }
     }
 
-    /// The leaves of a failed piece are known: reopens the blocks that differ, keeps the others, and
-    /// returns the former.
+    /// The leaves of a failed piece are known: reopens the blocks that differ, keeps the others,
+    /// and returns the former.
     func audit(_ piece: PieceIndex, leaves: [Digest]) -> [Int] {
         assemblies.withLock { all in
             guard let assembly = all[piece] else { return [] }
@@ -149,7 +150,8 @@ package final class PieceBoard: Sendable {
     /// Nil when somebody else has written or is writing some of it, or nobody wants it.
     func claim(_ range: BlockRange) -> Claim? {
         assemblies.withLock { all in
-            guard let attempt = all[range.piece]?.attempt, Self.isFree(range, all[range.piece]) else {
+            guard let attempt = all[range.piece]?.attempt, Self.isFree(range, all[range.piece])
+            else {
                 return nil
             }
             for index in range.blocks { all[range.piece]?.blocks[index] = .claimed }

@@ -69,8 +69,8 @@ extension SwarmDriver {
         logger.warning("announce failed", metadata: ["tracker": "\(url)", "reason": "\(problem)"])
     }
 
-    /// Tells the trackers that know us that we leave, for at most a second: a process that stops must not
-    /// wait for a tracker that is down.
+    /// Tells the trackers that know us that we leave, for at most a second: a process that stops
+    /// must not wait for a tracker that is down.
     func sayGoodbye() async {
         let deadline = clock.now + .seconds(1)
         while clock.now < deadline, let order = announcer.poll(at: clock.now) {

@@ -6,12 +6,12 @@ package import SwarmModel
 package import SwarmRuntime
 package import SwarmStorage
 
-/// One swarm of this process: the shell around the machine ``Swarm``. It turns what connections, the disk and
-/// the tracker report into events, and carries out the actions. It decides nothing.
+/// One swarm of this process: the shell around the machine ``Swarm``. It turns what connections,
+/// the disk and the tracker report into events, and carries out the actions. It decides nothing.
 ///
-/// Pinned to one event loop; facts of connections on other loops come in batches, one hop for each read
-/// burst. Blocking work (commits, seals, hash serving) and requests to the tracker run in child tasks of
-/// ``run()`` and report back.
+/// Pinned to one event loop; facts of connections on other loops come in batches, one hop for each
+/// read burst. Blocking work (commits, seals, hash serving) and requests to the tracker run in
+/// child tasks of ``run()`` and report back.
 package actor SwarmDriver {
     /// What a driver is given by its node.
     package struct Surroundings: Sendable {
@@ -80,8 +80,8 @@ package actor SwarmDriver {
     var metadataAtHand: [UInt8] = []
     var metadata: [UInt8] = []
 
-    /// The names under which the version is visible here; the first is the one it is shown under. One is
-    /// made up when the metainfo brings none.
+    /// The names under which the version is visible here; the first is the one it is shown under.
+    /// One is made up when the metainfo brings none.
     var names: [ModelReference]
     let makeFiles: @Sendable (VersionInfo) throws -> VersionFiles
     var files: VersionFiles? { gate.files }
@@ -221,7 +221,8 @@ package actor SwarmDriver {
         schedule()
     }
 
-    /// Makes the version visible under a further name: the same bytes may be published as two versions.
+    /// Makes the version visible under a further name: the same bytes may be published as two
+    /// versions.
     package func add(_ name: ModelReference) {
         guard !names.contains(name) else { return }
         names.append(name)

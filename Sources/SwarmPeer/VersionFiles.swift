@@ -5,8 +5,8 @@ package import SwarmRuntime
 package import SwarmStorage
 import SystemPackage
 
-/// The bytes of one version on this host, as event loops and the driver share them: where blocks go when
-/// they arrive, and where they come from when they are sent.
+/// The bytes of one version on this host, as event loops and the driver share them: where blocks go
+/// when they arrive, and where they come from when they are sent.
 package final class VersionFiles: Sendable {
     package let info: VersionInfo
     package let holding: Holding
@@ -52,8 +52,8 @@ package final class VersionFiles: Sendable {
         return duplicates
     }
 
-    /// Pieces that come before the bulk: small files, and the first piece of each safetensors file, which
-    /// holds its header. A loader can begin to plan while the rest arrives.
+    /// Pieces that come before the bulk: small files, and the first piece of each safetensors file,
+    /// which holds its header. A loader can begin to plan while the rest arrives.
     private func urgentPieces() -> [PieceIndex] {
         let geometry = info.geometry
         var urgent: [PieceIndex] = []
@@ -74,9 +74,10 @@ package final class VersionFiles: Sendable {
     /// Whether an earlier file has the same content.
     func isDuplicate(_ file: FileIndex) -> Bool {
         let root = info.entry(of: file).piecesRoot
-        return root != nil && info.geometry.files.contains { other in
-            other < file && info.entry(of: other).piecesRoot == root
-        }
+        return root != nil
+            && info.geometry.files.contains { other in
+                other < file && info.entry(of: other).piecesRoot == root
+            }
     }
 
     /// The piece whose leaves a range of base layer 0 asks for.
@@ -99,14 +100,15 @@ extension VersionFiles: BlockSink {
         info.geometry.alignedRange(of: block).map { board.accepts($0) } ?? false
     }
 
-    /// Hashes the block while it is in cache, writes it, and, when it was the last of its piece, compares the
-    /// piece with its hash: all on the connection's event loop.
+    /// Hashes the block while it is in cache, writes it, and, when it was the last of its piece,
+    /// compares the piece with its hash: all on the connection's event loop.
     package func store(
         _ bytes: UnsafeRawBufferPointer,
         of block: RawBlock,
         from connection: ConnectionID
     ) -> BlockOutcome {
-        guard let range = info.geometry.alignedRange(of: block), let claim = board.claim(range) else {
+        guard let range = info.geometry.alignedRange(of: block), let claim = board.claim(range)
+        else {
             return .discarded
         }
         let leaves = LeafHasher.leaves(of: bytes)
@@ -148,8 +150,8 @@ extension VersionFiles: BlockSource {
         return (file.descriptor.rawValue, offset + range.offset, file)
     }
 
-    /// Leaf hashes of a file, read from its verified pieces and hashed again: nothing is kept, because they
-    /// are asked for only when a block was wrong.
+    /// Leaf hashes of a file, read from its verified pieces and hashed again: nothing is kept,
+    /// because they are asked for only when a block was wrong.
     ///
     /// - Throws: ``NotVerified`` when a piece that is needed is not verified.
     func leaves(of file: FileIndex, _ leaves: Range<Int>, verified: Bitfield) throws -> [Digest] {

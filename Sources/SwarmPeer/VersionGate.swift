@@ -1,8 +1,9 @@
 package import SwarmModel
 package import SwarmRuntime
 
-/// Where connections find the version's files: empty until the metainfo is known, because connections of a
-/// magnet join are older than it. Until then no block is wanted and none can be read.
+/// Where connections find the version's files: empty until the metainfo is known, because
+/// connections of a magnet join are older than it. Until then no block is wanted and none can be
+/// read.
 package final class VersionGate: Sendable {
     private let current: Locked<VersionFiles?>
 

@@ -1,8 +1,8 @@
 package import NIOCore
 package import SwarmModel
 
-/// The process's monotonic clock, the same one by which event loops schedule. The core has no clock: a
-/// driver reads this one and hands the ``Instant`` in.
+/// The process's monotonic clock, the same one by which event loops schedule. The core has no
+/// clock: a driver reads this one and hands the ``Instant`` in.
 package struct MonotonicClock: Sendable {
     package init() {}
 

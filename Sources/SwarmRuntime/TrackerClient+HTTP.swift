@@ -5,9 +5,9 @@ internal import SwarmModel
 internal import SwarmWire
 
 extension HTTPClient.Configuration {
-    /// For requests to trackers: no redirects, which would let a tracker point us at any address inside
-    /// the network, a short wait for the connection, and no second try within one request, since whoever
-    /// announces has other trackers to turn to.
+    /// For requests to trackers: no redirects, which would let a tracker point us at any address
+    /// inside the network, a short wait for the connection, and no second try within one request,
+    /// since whoever announces has other trackers to turn to.
     package static var shoal: Self {
         var configuration = Self()
         configuration.redirectConfiguration = .disallow

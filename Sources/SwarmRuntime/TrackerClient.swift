@@ -36,8 +36,8 @@ package struct TrackerClient: Sendable {
         package var timeout: Duration = .seconds(10)
         /// Longest answer, in bytes: a page of our roster at its longest.
         package var responseByteCountMax: Int = 4 << 20
-        /// The address to come from, as text; nil lets the system choose. Trackers take it for the address
-        /// where we listen.
+        /// The address to come from, as text; nil lets the system choose. Trackers take it for the
+        /// address where we listen.
         package var localAddress: String?
 
         package init() {}
@@ -46,7 +46,8 @@ package struct TrackerClient: Sendable {
     private let http: HTTPRequests
     private let localAddress: String?
 
-    /// `client` should not follow redirects, as ``AsyncHTTPClient/HTTPClient/Configuration/shoal`` does not.
+    /// `client` should not follow redirects, as ``AsyncHTTPClient/HTTPClient/Configuration/shoal``
+    /// does not.
     package init(client: HTTPClient, settings: Settings = .init()) {
         localAddress = settings.localAddress
         http = HTTPRequests(

@@ -3,8 +3,8 @@ internal import Synchronization
 internal import SystemPackage
 
 extension Content {
-    /// Makes a blob of a complete partial, after reading all of it from media once more. Returns the
-    /// pieces, numbered within the file, that have to be fetched again; none when it is sealed.
+    /// Makes a blob of a complete partial, after reading all of it from media once more. Returns
+    /// the pieces, numbered within the file, that have to be fetched again; none when it is sealed.
     func seal(_ checker: PieceChecker) throws(StorageError) -> [Int] {
         try sealGate.withLock { _ throws(StorageError) in
             let (home, claimed, owesSync) = state.withLock {
@@ -97,8 +97,8 @@ extension Content {
         try journal?.append([JournalRecord(.sealed, root)])
     }
 
-    /// Reads the pieces of the partial that are not claimed, and claims those that are right: for after
-    /// a damaged journal or a failed sync. Returns them, numbered within the file.
+    /// Reads the pieces of the partial that are not claimed, and claims those that are right: for
+    /// after a damaged journal or a failed sync. Returns them, numbered within the file.
     func rescan(_ checker: PieceChecker, progress: (Int) -> Void) throws(StorageError) -> [Int] {
         guard state.withLock({ $0.home == .partial }) else { return [] }
         guard let status = try fileSystem.entry(at: partial), status.size == length else {

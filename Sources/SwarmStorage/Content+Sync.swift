@@ -14,9 +14,9 @@ extension Content {
 
     /// Syncs what was written of pieces whose hash matched.
     ///
-    /// A failed sync is never repeated: the kernel marks the pages clean all the same, and the next one
-    /// would succeed without them. Everything that was written and not claimed is forgotten, and the
-    /// file is opened anew.
+    /// A failed sync is never repeated: the kernel marks the pages clean all the same, and the next
+    /// one would succeed without them. Everything that was written and not claimed is forgotten,
+    /// and the file is opened anew.
     func sync(_ pieces: [Piece]) -> SyncOutcome {
         syncGate.withLock { _ in
             var outcome = SyncOutcome()

@@ -2,12 +2,13 @@ internal import SwarmModel
 internal import Synchronization
 internal import SystemPackage
 
-/// The bytes under one pieces root, as one open version has them: a partial that fills, a sealed blob, or
-/// a file of somebody's directory that is served in place. Files of a version with the same root are
-/// one content.
+/// The bytes under one pieces root, as one open version has them: a partial that fills, a sealed
+/// blob, or a file of somebody's directory that is served in place. Files of a version with the
+/// same root are one content.
 ///
-/// A block is *written* from the first byte of a `pwrite`, *synced* when its file was, and *claimed* once
-/// the journal has it; no block is two of these, and claimed blocks are never written again. Legal moves: partial to blob (sealed), and nothing else.
+/// A block is *written* from the first byte of a `pwrite`, *synced* when its file was, and
+/// *claimed* once the journal has it; no block is two of these, and claimed blocks are never
+/// written again. Legal moves: partial to blob (sealed), and nothing else.
 final class Content: Sendable {
     enum Home: Equatable, Sendable {
         case partial
@@ -25,8 +26,9 @@ final class Content: Sendable {
         var written = RangeSet<Int>()
         /// Blocks that were synced and that the journal does not have yet.
         var synced = RangeSet<Int>()
-        /// Which file of the version is writing the piece that starts at a block, where several files
-        /// share the content: bytes of one must not land on bytes of the other that were just hashed.
+        /// Which file of the version is writing the piece that starts at a block, where several
+        /// files share the content: bytes of one must not land on bytes of the other that were just
+        /// hashed.
         var writers: [Int: FileIndex] = [:]
         /// The blob was renamed but its directory could not be synced.
         var owesDirectorySync = false
@@ -49,8 +51,8 @@ final class Content: Sendable {
     /// More than one file of the version has this root.
     let isShared: Bool
     let state: Mutex<State>
-    /// Held through a sync and what follows from it, because the kernel reports a failed write-back to
-    /// one caller only.
+    /// Held through a sync and what follows from it, because the kernel reports a failed write-back
+    /// to one caller only.
     let syncGate = Mutex<Void>(())
     /// Held through a seal, so that a second one finds it done.
     let sealGate = Mutex<Void>(())

@@ -16,8 +16,8 @@ extension FileSystem {
         }
     }
 
-    /// Makes a directory and its missing parents, each durable in its own parent. What exists is taken
-    /// as it is.
+    /// Makes a directory and its missing parents, each durable in its own parent. What exists is
+    /// taken as it is.
     func makeDirectories(_ path: FilePath) throws(StorageError) {
         if let status = try attempt(
             .inspect,
@@ -36,8 +36,8 @@ extension FileSystem {
         }
     }
 
-    /// Makes a directory below one that exists, unless it is there, and its name durable in any case: an
-    /// earlier process may have ended between the two.
+    /// Makes a directory below one that exists, unless it is there, and its name durable in any
+    /// case: an earlier process may have ended between the two.
     func makeDurableDirectory(_ path: FilePath) throws(StorageError) {
         do throws(Errno) { try makeDirectory(path, mode: StoreLayout.directoryMode) } catch {
             if error != .fileExists { throw .refused(.create, path, error) }

@@ -1,8 +1,8 @@
 package import SystemPackage
 
-/// What the store asks of the operating system, one method a system call: the seam where tests put a
-/// disk that fails, fills up or loses power. Interrupted calls and short transfers come through as
-/// they are; ``OpenFile`` repeats them.
+/// What the store asks of the operating system, one method a system call: the seam where tests put
+/// a disk that fails, fills up or loses power. Interrupted calls and short transfers come through
+/// as they are; ``OpenFile`` repeats them.
 package protocol FileSystem: Sendable {
     func open(_ path: FilePath, _ access: FileAccess) throws(Errno) -> FileDescriptor
     func close(_ file: FileDescriptor) throws(Errno)

@@ -8,16 +8,17 @@ package enum SealOutcome: Hashable, Sendable {
 }
 
 extension Holding {
-    /// Makes pieces, whose hashes matched, durably verified: their bytes are synced, then the journal.
-    /// Commits from several threads share their syncs, and many pieces in one call cost as much as one.
+    /// Makes pieces, whose hashes matched, durably verified: their bytes are synced, then the
+    /// journal. Commits from several threads share their syncs, and many pieces in one call cost as
+    /// much as one.
     ///
-    /// Returns the pieces that are verified by it: those given and, where files share a content, those of
-    /// the other files. A given piece that was dropped because the other file was writing the same
-    /// bytes is not among them until the other is committed.
+    /// Returns the pieces that are verified by it: those given and, where files share a content,
+    /// those of the other files. A given piece that was dropped because the other file was writing
+    /// the same bytes is not among them until the other is committed.
     ///
-    /// - Throws: `.syncFailed` with the pieces that are lost and have to be fetched again; the given ones
-    ///   that are not among them were committed (see ``verified``). When only the journal could not be
-    ///   written, no piece is lost and the same call may be repeated.
+    /// - Throws: `.syncFailed` with the pieces that are lost and have to be fetched again; the
+    ///   given ones that are not among them were committed (see ``verified``). When only the
+    ///   journal could not be written, no piece is lost and the same call may be repeated.
     @discardableResult
     package func commit(_ pieces: [PieceIndex]) throws(StorageError) -> [PieceIndex] {
         var byGroup: [Int: [Content.Piece]] = [:]
@@ -66,7 +67,8 @@ extension Holding {
         }
     }
 
-    /// Those of the pieces that are verified, and their twins in files with the same content. Ascending.
+    /// Those of the pieces that are verified, and their twins in files with the same content.
+    /// Ascending.
     private func verified(among pieces: [PieceIndex]) -> [PieceIndex] {
         var result: [PieceIndex] = []
         for piece in pieces {
@@ -80,8 +82,8 @@ extension Holding {
         return result.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
     }
 
-    /// Reads a complete file from media once more and, when it is right, makes it a sealed blob. Pieces that
-    /// are missing or damaged are returned instead, and are not verified any more.
+    /// Reads a complete file from media once more and, when it is right, makes it a sealed blob.
+    /// Pieces that are missing or damaged are returned instead, and are not verified any more.
     package func seal(_ file: FileIndex) throws(StorageError) -> SealOutcome {
         guard let group = files.groupOfFile[file.number] else { return .sealed }
         if case .source = contents[group].home { return .sealed }
@@ -90,9 +92,9 @@ extension Holding {
         return damaged.isEmpty ? .sealed : .damaged(pieces(damaged, ofGroup: group).sorted())
     }
 
-    /// Looks for verified pieces among the bytes on disk that the journal does not vouch for: worth its
-    /// reading after the store's ``Store/notes`` tell of a damaged journal, or after a failed sync.
-    /// Returns the pieces found, which are verified from now on.
+    /// Looks for verified pieces among the bytes on disk that the journal does not vouch for: worth
+    /// its reading after the store's ``Store/notes`` tell of a damaged journal, or after a failed
+    /// sync. Returns the pieces found, which are verified from now on.
     ///
     /// - Parameter progress: given the bytes of each piece looked at.
     package func rescan(progress: (Int) -> Void = { _ in }) throws(StorageError) -> [PieceIndex] {

@@ -23,8 +23,8 @@ extension Holding {
         do throws(StorageError) {
             try TreeBuilder(info: info, fileSystem: fileSystem, use: .view)
                 .build(scratch) { layout.blob(root(of: $0)) }
-            // Under the store's lock, so that neither a removal of these blobs nor a publication under
-            // the same name comes in between.
+            // Under the store's lock, so that neither a removal of these blobs nor a publication
+            // under the same name comes in between.
             try store.exclusively { _ throws(StorageError) in
                 if try isPublished(reference) { return try fileSystem.removeTree(scratch) }
                 try fileSystem.replace(layout.marker(reference), with: ViewMarker(info).text)
@@ -40,9 +40,9 @@ extension Holding {
         return target
     }
 
-    /// Writes the version's files to a directory outside of the store, which appears in one step: as clones
-    /// where the file system can, hard links where it cannot, and copies otherwise. Linked files are
-    /// read-only, because they are the store's own.
+    /// Writes the version's files to a directory outside of the store, which appears in one step:
+    /// as clones where the file system can, hard links where it cannot, and copies otherwise.
+    /// Linked files are read-only, because they are the store's own.
     ///
     /// - Throws: `.occupied` when there is something at `directory` other than an empty directory.
     package func export(to directory: FilePath) throws(StorageError) {

@@ -87,12 +87,12 @@ package final class Holding: Sendable {
         )
     }
 
-    /// Writes bytes of a piece that is not committed yet. Writing into a committed one is a programmer's
-    /// error, except where another file has the same content and has just completed the piece: then
-    /// the bytes are dropped.
+    /// Writes bytes of a piece that is not committed yet. Writing into a committed one is a
+    /// programmer's error, except where another file has the same content and has just completed
+    /// the piece: then the bytes are dropped.
     ///
-    /// - Throws: `.diskFull` when there is no room, at the first write for the whole version or later
-    ///   for this one. Nothing that is verified is lost; call again when there is room.
+    /// - Throws: `.diskFull` when there is no room, at the first write for the whole version or
+    ///   later for this one. Nothing that is verified is lost; call again when there is room.
     package func write(
         _ bytes: UnsafeRawBufferPointer,
         to range: BlockRange
@@ -130,8 +130,8 @@ package final class Holding: Sendable {
         rest.initializeMemory(as: UInt8.self, repeating: 0)
     }
 
-    /// The file that has a piece and the offset of the piece in it, for `sendfile`. The descriptor is
-    /// open for as long as the object is referenced, also when the file is sealed meanwhile.
+    /// The file that has a piece and the offset of the piece in it, for `sendfile`. The descriptor
+    /// is open for as long as the object is referenced, also when the file is sealed meanwhile.
     package func descriptor(
         for piece: PieceIndex
     ) throws(StorageError) -> (file: OpenFile, offset: Int) {

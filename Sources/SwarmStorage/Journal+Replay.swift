@@ -14,10 +14,11 @@ extension Journal {
 
     /// Reads a journal. Pure, and takes any bytes.
     ///
-    /// A record that is not whole ends a torn append: it was never acknowledged, and what came before
-    /// it stands. When a whole record of a *later* batch follows, the bad one was acknowledged and has
-    /// rotted since. It may have taken something back, so everything claimed before it is given up; the
-    /// bytes are still on disk, where ``Holding/rescan(progress:)`` finds them again.
+    /// A record that is not whole ends a torn append: it was never acknowledged, and what came
+    /// before it stands. When a whole record of a *later* batch follows, the bad one was
+    /// acknowledged and has rotted since. It may have taken something back, so everything claimed
+    /// before it is given up; the bytes are still on disk, where ``Holding/rescan(progress:)``
+    /// finds them again.
     package static func replay(bytes: UnsafeRawBufferPointer) -> Replay {
         var replay = Replay()
         let size = JournalCodec.slotByteCount

@@ -5,11 +5,11 @@ internal import SystemPackage
 /// The durable record of which blocks are verified: an append-only file of checksummed records.
 ///
 /// Appends from several threads that meet are written and synced together (group commit): the first
-/// to get the file writes what all have queued, the others find it done. A claim counts from the moment
-/// that it is durable; a retraction from the moment that it is made. When the file and the claims may
-/// differ (a sync failed, or a retraction could not be written) the journal is *broken*: nothing may be
-/// written into a partial until it has been written anew, because the file may still vouch for the
-/// bytes that would be overwritten.
+/// to get the file writes what all have queued, the others find it done. A claim counts from the
+/// moment that it is durable; a retraction from the moment that it is made. When the file and the
+/// claims may differ (a sync failed, or a retraction could not be written) the journal is *broken*:
+/// nothing may be written into a partial until it has been written anew, because the file may still
+/// vouch for the bytes that would be overwritten.
 package final class Journal: Sendable {
     /// Largest journal that is read at the start. One this large is the product of a fault: it is
     /// rewritten long before.
@@ -18,7 +18,8 @@ package final class Journal: Sendable {
     private struct Writer: Sendable {
         var file: OpenFile
         var slotCount: Int
-        /// How many of them a file without superseded records would have had when this was last known.
+        /// How many of them a file without superseded records would have had when this was last
+        /// known.
         var slotCountNeeded: Int
         var claims: BlockClaims
     }
@@ -42,7 +43,8 @@ package final class Journal: Sendable {
 
     /// Opens the journal of a data directory, or makes one.
     ///
-    /// - Parameter isHere: whether a content's partial is still there; claims on others are dropped.
+    /// - Parameter isHere: whether a content's partial is still there; claims on others are
+    ///   dropped.
     /// - Parameter note: given sentences for the log.
     init(
         layout: StoreLayout,
@@ -167,8 +169,8 @@ package final class Journal: Sendable {
         writer.slotCount += records.count
     }
 
-    /// Replaces a file with many superseded records. Failing is no harm beyond the rewrite that the next
-    /// call then owes.
+    /// Replaces a file with many superseded records. Failing is no harm beyond the rewrite that the
+    /// next call then owes.
     private func compact(_ writer: inout Writer) {
         broken.store(true, ordering: .releasing)
         try? repair(&writer)

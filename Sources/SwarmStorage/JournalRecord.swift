@@ -1,7 +1,7 @@
 package import SwarmModel
 
-/// One entry of the journal: what became known about a run of 16 KiB blocks of a content. Blocks are
-/// counted from the start of the content, so that a record does not depend on the piece length.
+/// One entry of the journal: what became known about a run of 16 KiB blocks of a content. Blocks
+/// are counted from the start of the content, so that a record does not depend on the piece length.
 package struct JournalRecord: Hashable, Sendable {
     package enum Kind: UInt32, Sendable {
         /// The blocks are on disk, synced, and match the root.
@@ -24,8 +24,8 @@ package struct JournalRecord: Hashable, Sendable {
         self.blocks = blocks
     }
 
-    /// Whether it takes something back. Such a record holds from the moment that it is known, one that
-    /// adds only from when it is durable.
+    /// Whether it takes something back. Such a record holds from the moment that it is known, one
+    /// that adds only from when it is durable.
     var retracts: Bool { kind != .blocksVerified }
 }
 
@@ -34,9 +34,10 @@ package struct JournalRecord: Hashable, Sendable {
 ///      0   4     8            40          48      52      56        64
 ///     kind slot  root (32)    first block count   batch   XXH3-64
 ///
-/// Numbers are little-endian. `slot` is the record's own position, so that a duplicated or misplaced
-/// record is not taken for one; `batch` is the slot of the first record that was synced together with
-/// this one, which tells a torn append (its batch was never acknowledged) from rot in the middle.
+/// Numbers are little-endian. `slot` is the record's own position, so that a duplicated or
+/// misplaced record is not taken for one; `batch` is the slot of the first record that was synced
+/// together with this one, which tells a torn append (its batch was never acknowledged) from rot in
+/// the middle.
 enum JournalCodec {
     static let slotByteCount = 64
     private static let sumOffset = 56

@@ -1,7 +1,7 @@
 package import SystemPackage
 
-/// An open file. The descriptor stays open for as long as the object is referenced, whatever happens
-/// to the file's name, so that a `sendfile` in flight never meets another file's number.
+/// An open file. The descriptor stays open for as long as the object is referenced, whatever
+/// happens to the file's name, so that a `sendfile` in flight never meets another file's number.
 package final class OpenFile: Sendable {
     package let descriptor: FileDescriptor
     /// The name that it was opened by, for messages.
@@ -27,7 +27,8 @@ package final class OpenFile: Sendable {
     }
 
     deinit {
-        // Whoever needs the bytes to be durable has synced them, so that nothing hangs on this result.
+        // Whoever needs the bytes to be durable has synced them, so that nothing hangs on this
+        // result.
         try? fileSystem.close(descriptor)
     }
 

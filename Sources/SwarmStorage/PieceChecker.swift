@@ -10,7 +10,8 @@ struct PieceChecker: Sendable {
     let pieceLength: Int
     let fileLength: Int
 
-    /// Bytes read at once: enough to keep a disk busy, little enough to stay in the second-level cache.
+    /// Bytes read at once: enough to keep a disk busy, little enough to stay in the second-level
+    /// cache.
     static let chunkBytes = 1 << 20
 
     init(expected: [Digest], pieceLength: Int, fileLength: Int) {
@@ -25,8 +26,8 @@ struct PieceChecker: Sendable {
 
     func length(of piece: Int) -> Int { min(pieceLength, fileLength - piece * pieceLength) }
 
-    /// Whether a piece, numbered within the file, is on disk as it should be. A piece that cannot be
-    /// read is not.
+    /// Whether a piece, numbered within the file, is on disk as it should be. A piece that cannot
+    /// be read is not.
     func holds(_ piece: Int, of file: OpenFile, buffer: UnsafeMutableRawBufferPointer) -> Bool {
         let start = piece * pieceLength
         let length = length(of: piece)

@@ -3,8 +3,8 @@ internal import Synchronization
 package import SystemPackage
 
 extension Store {
-    /// Opens a version to fill it, to serve it, or both. What is verified comes from the sealed blobs and
-    /// the journal; no data is read.
+    /// Opens a version to fill it, to serve it, or both. What is verified comes from the sealed
+    /// blobs and the journal; no data is read.
     ///
     /// - Parameter layers: checked against their roots; may lack some (see ``Holding/supply(_:)``).
     package func holding(
@@ -37,9 +37,9 @@ extension Store {
         )
     }
 
-    /// Opens a version to serve it in place from the directory that it was published from. Nothing is
-    /// copied. Each file is looked at now, and again before each read: one that has changed since is
-    /// refused by name.
+    /// Opens a version to serve it in place from the directory that it was published from. Nothing
+    /// is copied. Each file is looked at now, and again before each read: one that has changed
+    /// since is refused by name.
     package func holding(
         of info: VersionInfo,
         layers: [PieceLayer],
@@ -191,8 +191,8 @@ struct FilesByContent: Sendable {
     }
 }
 
-/// The decoder has checked every path; that no file is ever made outside of a view is worth a second
-/// look.
+/// The decoder has checked every path; that no file is ever made outside of a view is worth a
+/// second look.
 enum PathRules {
     static func check(_ info: VersionInfo) throws(StorageError) {
         for entry in info.files {

@@ -20,7 +20,8 @@ package struct VerifyReport: Sendable, Hashable {
 }
 
 extension Store {
-    /// Reads every file of a view from media and compares it with the metainfo, on `threads` threads.
+    /// Reads every file of a view from media and compares it with the metainfo, on `threads`
+    /// threads.
     ///
     /// - Parameter layers: of every file longer than a piece.
     /// - Parameter progress: called from those threads with the bytes of each piece that was read.

@@ -85,8 +85,8 @@ extension Store {
 
     // MARK: Removing
 
-    /// Takes a version away: its view in one step, then the contents that nothing else refers to, then its
-    /// metainfo.
+    /// Takes a version away: its view in one step, then the contents that nothing else refers to,
+    /// then its metainfo.
     ///
     /// - Throws: `.unknownVersion`; `.inUse` while a holding of it is open.
     package func remove(_ reference: ModelReference) throws(StorageError) {
@@ -135,9 +135,9 @@ extension Store {
         throw StorageError(.inUse, "\(name) is being transferred or served; stop that first")
     }
 
-    /// Deletes every blob and partial that no view and no open version refers to: what a removal that was
-    /// cut short has left. Call it after the start, once every version that is to go on is open.
-    /// Returns how many contents went.
+    /// Deletes every blob and partial that no view and no open version refers to: what a removal
+    /// that was cut short has left. Call it after the start, once every version that is to go on is
+    /// open. Returns how many contents went.
     @discardableResult
     package func removeOrphans() throws(StorageError) -> Int {
         try exclusively { state throws(StorageError) in

@@ -3,10 +3,11 @@ internal import SwarmModel
 internal import Synchronization
 package import SystemPackage
 
-/// The data directory of one process: sealed contents, partials, views, torrents, and the journal that
-/// says which blocks are verified (section 7 of the design). Blocking; call it from threads.
+/// The data directory of one process: sealed contents, partials, views, torrents, and the journal
+/// that says which blocks are verified (section 7 of the design). Blocking; call it from threads.
 ///
-/// Invariant: what is below `models/` was read from media and matched its hashes, and is never changed.
+/// Invariant: what is below `models/` was read from media and matched its hashes, and is never
+/// changed.
 package final class Store: Sendable {
     struct State: Sendable {
         /// The open version that fills a partial and may journal it.

@@ -1,8 +1,8 @@
 package import SwarmModel
 package import SystemPackage
 
-/// Where things are below the data directory (section 7 of the design). No name from a metainfo ever
-/// enters a path here: files are named by digests, views by checked references.
+/// Where things are below the data directory (section 7 of the design). No name from a metainfo
+/// ever enters a path here: files are named by digests, views by checked references.
 package struct StoreLayout: Hashable, Sendable {
     package let root: FilePath
 

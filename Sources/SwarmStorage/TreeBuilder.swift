@@ -62,8 +62,8 @@ struct TreeBuilder {
         try finish(file, entry)
     }
 
-    /// A view links first and an export clones first. An executable file never links, because the mode
-    /// belongs to the inode.
+    /// A view links first and an export clones first. An executable file never links, because the
+    /// mode belongs to the inode.
     private func place(
         _ source: FilePath,
         at target: FilePath,

@@ -1,9 +1,9 @@
 internal import SwarmModel
 internal import SystemPackage
 
-/// The record beside a view: whose it is and what it holds, so that listing and removing versions needs
-/// neither the metainfo nor a walk. It is written before its view appears; a marker without a view means
-/// nothing.
+/// The record beside a view: whose it is and what it holds, so that listing and removing versions
+/// needs neither the metainfo nor a walk. It is written before its view appears; a marker without a
+/// view means nothing.
 struct ViewMarker: Sendable, Equatable {
     var infoHash: InfoHash
     /// Bytes of all files.

@@ -3,8 +3,8 @@ internal import SwarmModel
 internal import SwarmRuntime
 internal import SwarmWire
 
-/// `GET /announce` (BEP 3) and `GET /scrape` (BEP 48). Refusals are bencoded with status 200, since clients
-/// show a `failure reason` and drop the body of any other status.
+/// `GET /announce` (BEP 3) and `GET /scrape` (BEP 48). Refusals are bencoded with status 200, since
+/// clients show a `failure reason` and drop the body of any other status.
 struct AnnounceRoutes: Sendable {
     let registry: RegistryDriver
 

@@ -2,8 +2,8 @@ internal import Dispatch
 internal import SwarmModel
 internal import SwarmRuntime
 
-/// Runs the catalog's blocking work on a thread of its own, one piece after the other, and bounds how much
-/// of it waits.
+/// Runs the catalog's blocking work on a thread of its own, one piece after the other, and bounds
+/// how much of it waits.
 struct CatalogDriver: Sendable {
     private let store: CatalogStore
     private let queue = DispatchQueue(label: "shoal.catalog")

@@ -33,8 +33,8 @@ enum CatalogFiles {
         }
     }
 
-    /// Writes a new file by way of an unnamed one in `partial`. False when the name is taken: a link,
-    /// unlike a rename, never replaces.
+    /// Writes a new file by way of an unnamed one in `partial`. False when the name is taken: a
+    /// link, unlike a rename, never replaces.
     static func write(
         _ bytes: [UInt8],
         to path: String,

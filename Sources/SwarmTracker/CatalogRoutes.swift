@@ -5,8 +5,9 @@ internal import SwarmModel
 internal import SwarmRuntime
 internal import SwarmWire
 
-/// Published versions: `GET /api/v1/models`, and `GET` and `PUT` of `/api/v1/models/ORG/MODEL/VERSION`, whose
-/// body is the `.torrent` file. What is published stays as it is.
+/// Published versions: `GET /api/v1/models`, and `GET` and `PUT` of
+/// `/api/v1/models/ORG/MODEL/VERSION`, whose body is the `.torrent` file. What is published stays
+/// as it is.
 struct CatalogRoutes: Sendable {
     let catalog: CatalogDriver
     let token: String?
@@ -216,8 +217,8 @@ struct CatalogRoutes: Sendable {
 
 /// Comparison of secrets.
 enum SecretText {
-    /// Takes a time that depends on the given text's length only, so that it tells nothing of how much of
-    /// the secret was right.
+    /// Takes a time that depends on the given text's length only, so that it tells nothing of how
+    /// much of the secret was right.
     static func isEqual(_ given: String, _ secret: String) -> Bool {
         let secret = Array(secret.utf8)
         guard !secret.isEmpty else { return false }

@@ -4,8 +4,8 @@ internal import SwarmWire
 /// The published `.torrent` files on disk: `<data>/catalog/<org>/<model>/<version>.torrent`.
 ///
 /// A file appears whole and synchronised by one link under its name, and is never written again, so
-/// reading needs no lock and a crash leaves at most an unnamed file in `catalog/.partial`. Blocking: call
-/// it from a thread that may wait.
+/// reading needs no lock and a crash leaves at most an unnamed file in `catalog/.partial`.
+/// Blocking: call it from a thread that may wait.
 struct CatalogStore: Sendable {
     let root: String
     let versionsMax: Int

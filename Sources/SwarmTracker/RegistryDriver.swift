@@ -2,8 +2,8 @@ internal import SwarmCore
 internal import SwarmModel
 internal import SwarmRuntime
 
-/// Drives the registry: hands it the time and keeps requests apart. Nothing is awaited or encoded while
-/// the lock is held.
+/// Drives the registry: hands it the time and keeps requests apart. Nothing is awaited or encoded
+/// while the lock is held.
 struct RegistryDriver: Sendable {
     private struct State {
         var registry: TrackerRegistry

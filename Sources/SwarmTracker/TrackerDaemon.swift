@@ -23,8 +23,8 @@ package struct TrackerDaemon: Service {
     private let catalog: CatalogDriver
     private let onListening: @Sendable (Endpoint) async -> Void
 
-    /// Prepares the data directory. `onListening` is told the endpoint with the real port once requests are
-    /// taken.
+    /// Prepares the data directory. `onListening` is told the endpoint with the real port once
+    /// requests are taken.
     package init(
         settings: TrackerSettings,
         hasher: any MerkleHashing,

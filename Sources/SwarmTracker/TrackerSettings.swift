@@ -1,9 +1,10 @@
 package import SwarmCore
 
-/// The settings of a tracker daemon. The limits bound what clients can make it hold; each default serves
-/// a fleet of some ten thousand hosts.
+/// The settings of a tracker daemon. The limits bound what clients can make it hold; each default
+/// serves a fleet of some ten thousand hosts.
 package struct TrackerSettings: Sendable {
-    /// Where to listen; port 0 lets the system choose. `[::]` takes IPv4 as well where the system says so.
+    /// Where to listen; port 0 lets the system choose. `[::]` takes IPv4 as well where the system
+    /// says so.
     package var listen = ListenAddress(host: "0.0.0.0", port: 7070)
     /// Holds `catalog/`, the published `.torrent` files. The swarms are in memory only.
     package var dataDirectory: String
@@ -14,8 +15,8 @@ package struct TrackerSettings: Sendable {
     /// Open connections; the next ones wait in the listen queue. Each costs about 20 KiB and a file
     /// descriptor.
     package var connectionsMax = 8192
-    /// A connection without a request is closed after this. Longer keeps more of them open, shorter makes
-    /// clients connect again for each announce, which is cheap.
+    /// A connection without a request is closed after this. Longer keeps more of them open, shorter
+    /// makes clients connect again for each announce, which is cheap.
     package var idleTimeout = Duration.seconds(20)
     /// Longest request target, in bytes: room for a scrape of all the swarms that one may name.
     package var uriByteCountMax = 16 << 10

@@ -7,7 +7,7 @@ enum ImportRules {
         "SwarmCore": ["SwarmModel"] + collections,
         "SwarmHash": ["SwarmModel", "CSwarmHash", "COpenSSL", "CXXHash"] + platform,
         "SwarmStorage": ["SwarmModel", "SwarmHash", "SystemPackage"] + platform,
-        "SwarmRuntime": ["SwarmModel", "SwarmWire"] + runtime,
+        "SwarmRuntime": ["SwarmModel", "SwarmWire", "SystemPackage"] + runtime,
         "SwarmPeer": [
             "SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage",
             "SystemPackage",

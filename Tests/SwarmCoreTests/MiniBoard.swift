@@ -1,7 +1,8 @@
 import SwarmModel
 
-/// The driver's record of pieces that are being put together, in the mini swarm: which blocks are here, from
-/// whom, and which of them are wrong. Mirrors the rules of the real one without its bytes.
+/// The driver's record of pieces that are being put together, in the mini swarm: which blocks are
+/// here, from whom, and which of them are wrong. Mirrors the rules of the real one without its
+/// bytes.
 struct MiniBoard {
     struct Assembly {
         var attempt = 0
@@ -92,7 +93,8 @@ struct MiniBoard {
     }
 }
 
-/// What is due in the mini swarm, earliest first; of two at one time, the one that was planned first.
+/// What is due in the mini swarm, earliest first; of two at one time, the one that was planned
+/// first.
 struct MiniAgenda<Item> {
     private struct Entry {
         var at: Instant

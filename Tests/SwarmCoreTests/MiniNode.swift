@@ -201,7 +201,8 @@ final class MiniNode {
         world.handle(.damaged(original, pieces), self)
     }
 
-    /// What a failed sync of these pieces loses: all that is written to their files and not committed.
+    /// What a failed sync of these pieces loses: all that is written to their files and not
+    /// committed.
     func unsynced(with pieces: [PieceIndex]) -> [PieceIndex] {
         let touched = pieces.map { geometry.file(of: $0) }
         return geometry.pieces.filter { piece in

@@ -40,8 +40,8 @@ struct MiniPlan {
 
     let seed: UInt64
     var geometry: PieceGeometry
-    /// Few large pieces, many sources and several liars among them: the hard case of blame, where the
-    /// blocks of a piece come from all.
+    /// Few large pieces, many sources and several liars among them: the hard case of blame, where
+    /// the blocks of a piece come from all.
     let isContested: Bool
     var duplicates: [DuplicateFile] = []
     var roots: [Digest?] = []

@@ -149,7 +149,8 @@ extension MiniSwarm {
 
     private func committed(_ pieces: [PieceIndex], _ node: MiniNode) {
         if diskFails(node, 8) {
-            // Nothing that was written and not synced is there any more, unless only the journal failed.
+            // Nothing that was written and not synced is there any more, unless only the journal
+            // failed.
             let lost = chance(3) ? [] : node.unsynced(with: pieces)
             node.drop(lost)
             handle(.storageFailed(reason: "fdatasync", lost: lost), node)

@@ -2,9 +2,9 @@ import SwarmModel
 
 @testable import SwarmCore
 
-/// Several swarm machines in virtual time, joined by links with a latency and kept company by faults. One
-/// seed is one run. See `MiniPlan` for what is drawn, `MiniNode` for what the drivers do, and `MiniChecker` for
-/// what must hold.
+/// Several swarm machines in virtual time, joined by links with a latency and kept company by
+/// faults. One seed is one run. See `MiniPlan` for what is drawn, `MiniNode` for what the drivers
+/// do, and `MiniChecker` for what must hold.
 final class MiniSwarm {
     /// What travels over a link.
     enum Packet {
@@ -346,7 +346,8 @@ final class MiniSwarm {
         mail(item, to: end, after: at - now)
     }
 
-    /// A fact for the driver's queue. What comes at once stays in order; what takes time goes its own way.
+    /// A fact for the driver's queue. What comes at once stays in order; what takes time goes its
+    /// own way.
     func mail(_ item: MiniNode.Mail, to node: MiniNode, after delay: Duration) {
         var at = now + delay
         if delay == .zero {

@@ -9,8 +9,9 @@ import Testing
     import Darwin
 #endif
 
-/// Environment: `SHOAL_SEEDS` is how many seeds run beyond the first sixty, `SHOAL_SEED_FIRST` where they
-/// start, `SHOAL_SEED` runs one alone, and `SHOAL_LINES` is how much of a failed run's transcript is shown.
+/// Environment: `SHOAL_SEEDS` is how many seeds run beyond the first sixty, `SHOAL_SEED_FIRST`
+/// where they start, `SHOAL_SEED` runs one alone, and `SHOAL_LINES` is how much of a failed run's
+/// transcript is shown.
 @Suite("A swarm of machines in virtual time")
 struct MiniSwarmTests {
     private static let quick: ClosedRange<UInt64> = 1...60
@@ -63,7 +64,7 @@ struct MiniSwarmTests {
     }
 
     /// Each of these failed once, when the fault behind it was still there or was put back.
-    @Test("seeds that found a fault stay right", arguments: [2481] as [UInt64])
+    @Test("seeds that found a fault stay right", arguments: [2481, 3360] as [UInt64])
     func found(seed: UInt64) { Self.check(seed) }
 
     @Test("the same seed gives the same run", arguments: 1...8)

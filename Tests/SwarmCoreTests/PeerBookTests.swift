@@ -38,7 +38,7 @@ struct PeerBookTests {
     }
 
     @Test(
-        "the wait after failed dials grows to its most, and starts anew once a peer has proven useful"
+        "the wait after failed dials grows to its most, and starts anew once a peer proved useful"
     )
     func backOff() throws {
         var book = book(1)

@@ -31,7 +31,7 @@ struct SwarmBlameTests {
     }
 
     @Test(
-        "with two senders the leaves are asked of a peer that sent nothing, and only the liar is banned"
+        "with two senders the leaves are asked of a third peer, and only the liar is banned"
     )
     func audit() throws {
         var (bench, piece, actions) = try failed()
@@ -115,7 +115,9 @@ struct SwarmBlameTests {
         let piece = try bench.piece(0)
         for block in 0..<4 { _ = bench.arrive(bench.raw(0, block), from: block == 3 ? 2 : 1) }
         _ = bench.handle(.pieceFailed(piece, senders: [Self.one, Self.one, Self.one, Self.two]))
-        for id in [1, 2] as [UInt64] { _ = bench.receive(.hashReject(leaves(bench, piece)), from: id) }
+        for id in [1, 2] as [UInt64] {
+            _ = bench.receive(.hashReject(leaves(bench, piece)), from: id)
+        }
         let owner = try #require(bench.swarm.picker?.activePiece(piece)?.owner)
         let actions = bench.receive(.reject(bench.raw(0, 1)), from: owner.number)
         #expect(

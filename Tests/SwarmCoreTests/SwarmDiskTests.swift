@@ -134,7 +134,7 @@ struct SwarmDiskTests {
     }
 
     @Test(
-        "a file that could not be read back, without a piece to blame, is sealed again after a pause"
+        "a file that could not be read back is sealed again after a pause"
     )
     func unreadable() throws {
         var (bench, piece, file) = try whole()
@@ -205,7 +205,7 @@ struct SwarmDiskTests {
     }
 
     @Test(
-        "pieces of an original on disk are the copy's too, and the other way round nothing is believed"
+        "pieces of an original on disk are the copy's too, and not the other way round"
     )
     func alignedAtStart() throws {
         let bench = try twins(verified: [0, 3])

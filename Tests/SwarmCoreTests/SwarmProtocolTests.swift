@@ -122,6 +122,22 @@ struct SwarmProtocolTests {
         )
     }
 
+    @Test(
+        "metadata is served a few times over, and never to one that does not take it"
+    )
+    func metadataServes() throws {
+        var bench = try bench()
+        _ = bench.open(extensions: true)
+        let request = PeerMessage.metadata(.request(piece: 0))
+        #expect(bench.receive(request) == [])
+        _ = bench.receive(.extendedHandshake(ExtendedHandshake(metadataID: 2)))
+        for _ in 0..<MetadataExchange.servesMax {
+            #expect(bench.receive(request) == [.sendMetadata(piece: 0, to: Self.one)])
+        }
+        let reject = SwarmAction.send(.metadata(.reject(piece: 0)), to: Self.one)
+        #expect(bench.receive(request) == [reject])
+    }
+
     @Test("a cancel of what waits is answered with a reject, of what is on its way with nothing")
     func cancels() throws {
         var bench = try bench(verified: [0]) { $0.uploadCreditBytes = 0 }
@@ -199,7 +215,7 @@ struct SwarmProtocolTests {
     }
 
     @Test(
-        "a peer that rejects though it does not choke is asked again later and later, not in a circle"
+        "a peer that rejects though it does not choke is asked again later and later"
     )
     func refusal() throws {
         var bench = try bench()

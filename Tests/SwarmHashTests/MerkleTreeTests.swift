@@ -62,8 +62,8 @@ struct MerkleTreeTests {
 
     /// Made once with the Python binding of libtorrent 2.1.1: for each length and piece length
     /// `create_torrent(..., v2_only)` and `set_piece_hashes` over one file of the bytes of
-    /// `patternedBytes`, then `pieces root`, the number of hashes in `piece layers` and SHA-256 over
-    /// them (empty when there is no entry).
+    /// `patternedBytes`, then `pieces root`, the number of hashes in `piece layers` and SHA-256
+    /// over them (empty when there is no entry).
     static let libtorrentVectors: [Vector] = [
         Vector(
             length: 1,

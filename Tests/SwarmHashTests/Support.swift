@@ -117,8 +117,8 @@ struct SampleFile {
         return result
     }
 
-    /// Layer and index of each hash of the right answer, by the letter of BEP 52; for length 1 with the
-    /// sibling of the one hash first.
+    /// Layer and index of each hash of the right answer, by the letter of BEP 52; for length 1 with
+    /// the sibling of the one hash first.
     func answerNodes(_ range: HashRange) -> [(layer: Int, index: Int)] {
         let (base, index, length) = (Int(range.baseLayer), Int(range.index), Int(range.length))
         var nodes = (index..<index + length).map { (layer: base, index: $0) }

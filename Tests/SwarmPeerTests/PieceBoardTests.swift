@@ -23,7 +23,8 @@ struct PieceBoardTests {
 
     private func leaf(_ number: UInt64) -> Digest { Digest(lanes: [number, 1, 1, 1]) }
 
-    private func store(_ blocks: Range<Int>, _ number: UInt64, from id: ConnectionID) throws -> Bool {
+    private func store(_ blocks: Range<Int>, _ number: UInt64, from id: ConnectionID) throws -> Bool
+    {
         guard let claim = board.claim(try range(blocks)) else { return false }
         let leaves = blocks.map { _ in leaf(number) }
         if case .outdated = board.stored(claim, leaves: leaves, from: id) { return false }
@@ -65,7 +66,9 @@ struct PieceBoardTests {
         #expect(board.senders(of: piece) == [first, first, second, second])
     }
 
-    @Test("a write that began before a restart does not count, and its block is free only afterwards")
+    @Test(
+        "a write that began before a restart does not count, and its block is free only afterwards"
+    )
     func restartDuringWrite() throws {
         let late = try #require(board.claim(try range(0..<1)))
         board.restart(piece)
@@ -109,7 +112,8 @@ struct PieceBoardTests {
         #expect(board.accepts(try range(1..<2)))
         #expect(!board.accepts(try range(0..<1)))
         let claim = try #require(board.claim(try range(1..<2)))
-        guard case .wholePiece(let leaves, _) = board.stored(claim, leaves: [leaf(50)], from: second)
+        guard
+            case .wholePiece(let leaves, _) = board.stored(claim, leaves: [leaf(50)], from: second)
         else {
             Issue.record("the piece is whole")
             return

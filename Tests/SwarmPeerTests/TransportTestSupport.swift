@@ -349,7 +349,8 @@ struct EmbeddedEnd {
             switch data {
             case .byteBuffer(let buffer): all.append(Array(buffer.readableBytesView))
             case .fileRegion(let region):
-                // The handle is closed by now, as after a real write: the range tells what was sent.
+                // The handle is closed by now, as after a real write: the range tells what was
+                // sent.
                 all.append(Array(Fixture.bytes[region.readerIndex..<region.endIndex]))
             }
         }

@@ -30,7 +30,8 @@ final class FaultyDisk: FileSystem {
     private let only: Operation?
     private let state = Mutex(State())
 
-    /// - Parameter number: of the call to spoil, from 1, counted among those of `only` if it is given.
+    /// - Parameter number: of the call to spoil, from 1, counted among those of `only` if it is
+    ///   given.
     init(_ base: any FileSystem, call number: Int, _ fault: Fault, only: Operation? = nil) {
         self.base = base
         self.number = number

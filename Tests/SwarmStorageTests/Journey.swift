@@ -3,8 +3,8 @@ import SwarmStorage
 import SystemPackage
 import Testing
 
-/// A whole life of a version: fetch what is missing, commit, seal, publish; and what must be true of a
-/// disk after it was cut short anywhere.
+/// A whole life of a version: fetch what is missing, commit, seal, publish; and what must be true
+/// of a disk after it was cut short anywhere.
 struct Journey {
     let sample: SampleVersion
     let reference: ModelReference

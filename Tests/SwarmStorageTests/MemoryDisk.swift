@@ -3,9 +3,9 @@ import SwarmStorage
 import Synchronization
 import SystemPackage
 
-/// A file system in memory that keeps what is synced and what is not apart, so that a power loss can be
-/// had at will. Strict: a file's sync does not make its name durable. A rename or link is one step of the
-/// log even across two directories, as on journalling file systems.
+/// A file system in memory that keeps what is synced and what is not apart, so that a power loss
+/// can be had at will. Strict: a file's sync does not make its name durable. A rename or link is
+/// one step of the log even across two directories, as on journalling file systems.
 final class MemoryDisk: FileSystem {
     /// What happens to the un-synced when the power goes.
     enum PowerLoss: Hashable, Sendable {

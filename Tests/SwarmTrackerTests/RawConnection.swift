@@ -43,7 +43,8 @@ final class RawConnection: Sendable {
         }
     }
 
-    /// Sends, and waits for the first bytes of an answer, away from the threads that the tracker needs.
+    /// Sends, and waits for the first bytes of an answer, away from the threads that the tracker
+    /// needs.
     func exchange(_ text: String) async throws {
         try send(text)
         let count = await withCheckedContinuation { continuation in

@@ -97,8 +97,8 @@ struct TrackerDaemonTests {
         let directory = try TemporaryDirectory()
         let connections = try await TrackerFixture.run(in: directory) { tracker in
             let port = tracker.endpoint.port
-            // Idle after a request, silent from the start, in the middle of a head, of a body, and one
-            // that asks for a close and does not close its own side.
+            // Idle after a request, silent from the start, in the middle of a head, of a body, and
+            // one that asks for a close and does not close its own side.
             let kept = try RawConnection(port: port)
             try await kept.exchange("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             let silent = try RawConnection(port: port)

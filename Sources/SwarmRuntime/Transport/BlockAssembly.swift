@@ -1,10 +1,12 @@
 import NIOCore
 import SwarmModel
 
-/// The payload of one `piece` message on its way in. A block that lies whole in the receive buffer is stored
-/// from there; otherwise its parts are copied into a pooled buffer, taken when the first part arrives.
+/// The payload of one `piece` message on its way in. A block that lies whole in the receive buffer
+/// is stored from there; otherwise its parts are copied into a pooled buffer, taken when the first
+/// part arrives.
 ///
-/// Invariant: 0 <= received <= block.length; `buffer` exists only between the first and the last part.
+/// Invariant: 0 <= received <= block.length; `buffer` exists only between the first and the last
+/// part.
 struct BlockAssembly {
     let block: RawBlock
     /// Whether the sink wants it. The bytes of unwanted blocks are counted and dropped.

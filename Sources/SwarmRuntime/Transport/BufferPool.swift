@@ -1,10 +1,11 @@
 import NIOCore
 import Synchronization
 
-/// Buffers for blocks, lent and taken back, in sizes that are powers of two. One per event loop, so it
-/// needs no lock.
+/// Buffers for blocks, lent and taken back, in sizes that are powers of two. One per event loop, so
+/// it needs no lock.
 ///
-/// Invariant: `idleBytes` is the sum of the capacities of the idle buffers and at most `idleBytesMax`.
+/// Invariant: `idleBytes` is the sum of the capacities of the idle buffers and at most
+/// `idleBytesMax`.
 struct BufferPool {
     private static let capacityMin = 16 << 10
     private static let sizeClasses = 8

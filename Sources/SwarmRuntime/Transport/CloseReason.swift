@@ -4,8 +4,8 @@ package enum CloseReason: Error, Hashable, Sendable {
     case protocolViolation(String)
     /// The remote did not say its whole handshake in time.
     case handshakeTimeout
-    /// The first byte was not 19: an encrypted or foreign protocol. Clients that try encryption first
-    /// dial again in plain text.
+    /// The first byte was not 19: an encrypted or foreign protocol. Clients that try encryption
+    /// first dial again in plain text.
     case wrongFirstByte
     /// The handshake names a swarm that is not ours, or not the one that we dialled for.
     case unknownSwarm

@@ -1,8 +1,8 @@
 import NIOCore
 import SwarmModel
 
-/// Who is connected, so that no remote and no crowd of remotes takes more connections than the limits
-/// allow. A channel is counted from before its first byte until it is closed.
+/// Who is connected, so that no remote and no crowd of remotes takes more connections than the
+/// limits allow. A channel is counted from before its first byte until it is closed.
 final class ConnectionCensus: Sendable {
     fileprivate struct Entry: Sendable {
         let channel: any Channel

@@ -5,7 +5,8 @@ extension Endpoint {
     /// Nil for a Unix socket. An IPv4 address in IPv6 clothes (RFC 4291, 2.5.5.2), as a socket that
     /// listens for both reports it, becomes the IPv4 address that it is.
     package init?(_ address: SocketAddress) {
-        // Family, port, address for IPv4; family, port, flow, address for IPv6: all in network order.
+        // Family, port, address for IPv4; family, port, flow, address for IPv6: all in network
+        // order.
         let bytes = address.withSockAddr { start, count in
             [UInt8](UnsafeRawBufferPointer(start: start, count: count))
         }

@@ -2,9 +2,9 @@ import NIOCore
 import SwarmModel
 import SwarmWire
 
-/// Cuts a connection's bytes into frames: a four-byte length, an id, a payload (BEP 3). Control frames are
-/// gathered in a small buffer and decoded; of a `piece` only the header is taken, its payload is left
-/// to the caller.
+/// Cuts a connection's bytes into frames: a four-byte length, an id, a payload (BEP 3). Control
+/// frames are gathered in a small buffer and decoded; of a `piece` only the header is taken, its
+/// payload is left to the caller.
 ///
 /// ```
 /// length ──▶ id ──▶ body ────────▶ length          a control message

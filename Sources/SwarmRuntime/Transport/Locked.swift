@@ -1,7 +1,7 @@
 import Synchronization
 
-/// A value behind a lock: the only lock of this target. The body must be short, must not call out to
-/// other components, and cannot suspend.
+/// A value behind a lock: the only lock of this target. The body must be short, must not call out
+/// to other components, and cannot suspend.
 package final class Locked<Value: Sendable>: Sendable {
     private let mutex: Mutex<Value>
 

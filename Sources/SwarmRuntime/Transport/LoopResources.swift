@@ -9,14 +9,15 @@ import Synchronization
     import Darwin
 #endif
 
-/// What the connections of one event loop share: the buffer that all of them read into, the pool of block
-/// buffers, and what is known of the file systems that they send from. Touched on its loop only.
+/// What the connections of one event loop share: the buffer that all of them read into, the pool of
+/// block buffers, and what is known of the file systems that they send from. Touched on its loop
+/// only.
 final class LoopResources {
     let limits: TransportLimits
     let gauges: TransportGauges
     var pool: BufferPool
-    /// Bytes are parsed and stored before a read returns, so one buffer serves every connection, and it
-    /// stays in the cache of the core.
+    /// Bytes are parsed and stored before a read returns, so one buffer serves every connection,
+    /// and it stays in the cache of the core.
     private var receiveBuffer: ByteBuffer?
     /// Whether files of a device can be sent without reading them, by device number.
     private var canSendfile: [UInt64: Bool] = [:]
@@ -64,8 +65,8 @@ final class LoopResources {
     }
 }
 
-/// Reads into the loop's one receive buffer. The channel itself keeps only the first buffer that it was
-/// given, which is therefore small: an idle connection holds no receive memory.
+/// Reads into the loop's one receive buffer. The channel itself keeps only the first buffer that it
+/// was given, which is therefore small: an idle connection holds no receive memory.
 struct SharedReceiveAllocator: RecvByteBufferAllocator {
     private static let firstCapacity = 256
     private let loop: NIOLoopBound<LoopResources>
@@ -78,7 +79,8 @@ struct SharedReceiveAllocator: RecvByteBufferAllocator {
         return loop.value.takeReceiveBuffer(allocator: allocator)
     }
 
-    /// Nil and true below tell the channel to ask for a buffer at each read rather than keep its own.
+    /// Nil and true below tell the channel to ask for a buffer at each read rather than keep its
+    /// own.
     func nextBufferSize() -> Int? { nil }
 
     mutating func record(actualReadBytes: Int) -> Bool {

@@ -10,8 +10,8 @@ import SystemPackage
     import Darwin
 #endif
 
-/// A file as one connection sends from it: a duplicate of the store's descriptor, because a handle cannot be
-/// used by two event loops.
+/// A file as one connection sends from it: a duplicate of the store's descriptor, because a handle
+/// cannot be used by two event loops.
 final class OpenFile {
     let owner: any AnyObject & Sendable
     let handle: NIOFileHandle
@@ -24,8 +24,8 @@ final class OpenFile {
     }
 }
 
-/// The files that one connection is sending from. A file is open as long as a region of it is on its way, so
-/// that a busy connection opens each once and an idle one holds none.
+/// The files that one connection is sending from. A file is open as long as a region of it is on
+/// its way, so that a busy connection opens each once and an idle one holds none.
 struct OpenFiles {
     enum Flaw: Error { case pastEnd(offset: Int, length: Int, fileLength: Int) }
 
@@ -36,8 +36,8 @@ struct OpenFiles {
 
     var count: Int { files.count }
 
-    /// The range as a region to send, or nil when it must be read instead: not a regular file, a file
-    /// system without `sendfile`, or too many files. A region must be given back.
+    /// The range as a region to send, or nil when it must be read instead: not a regular file, a
+    /// file system without `sendfile`, or too many files. A region must be given back.
     mutating func region(
         of range: ServedRange,
         from source: any BlockSource,

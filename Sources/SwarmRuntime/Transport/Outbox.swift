@@ -1,10 +1,11 @@
 import SwarmModel
 import SwarmWire
 
-/// What was asked of a connection and not yet taken up by its event loop. Guarded by a lock, because any
-/// thread may ask.
+/// What was asked of a connection and not yet taken up by its event loop. Guarded by a lock,
+/// because any thread may ask.
 ///
-/// Invariant: `isWakeScheduled` while anything waits, so that many calls cost one wake-up of the loop.
+/// Invariant: `isWakeScheduled` while anything waits, so that many calls cost one wake-up of the
+/// loop.
 struct Outbox: Sendable {
     enum Item: Sendable {
         case messages([PeerMessage], cost: Int)

@@ -2,8 +2,8 @@ import NIOCore
 import Synchronization
 package import SwarmModel
 
-/// The handle that a driver has on an open connection: a door to its ``PeerConnectionHandler``, through which
-/// calls of any thread pass in order.
+/// The handle that a driver has on an open connection: a door to its ``PeerConnectionHandler``,
+/// through which calls of any thread pass in order.
 package final class PeerConnection: PieceTransport {
     package let id: ConnectionID
     private let gauges: TransportGauges
@@ -65,8 +65,8 @@ package final class PeerConnection: PieceTransport {
         wakeLoop(if: needsWake)
     }
 
-    /// Always by way of the loop's queue, also on the loop: calls are gathered into one flush, and the
-    /// handler is never entered from inside one of its own calls to the driver.
+    /// Always by way of the loop's queue, also on the loop: calls are gathered into one flush, and
+    /// the handler is never entered from inside one of its own calls to the driver.
     private func wakeLoop(if needsWake: Bool) {
         guard needsWake else { return }
         handler.eventLoop.execute { self.handler.value.takeUpOutbox() }

@@ -56,7 +56,8 @@ extension PeerConnectionHandler {
 
     // MARK: Back-pressure
 
-    /// A driver that lags behind stops the reading, so that the remote's window closes and no queue grows.
+    /// A driver that lags behind stops the reading, so that the remote's window closes and no queue
+    /// grows.
     private func suspendIfDriverLags() {
         guard closeReason == nil, outstandingEvents >= resources.limits.unacknowledgedEventsMax
         else { return }
@@ -65,8 +66,8 @@ extension PeerConnectionHandler {
         try? channelContext?.channel.syncOptions?.setOption(.autoRead, value: false)
     }
 
-    /// Keeps what had been read before reading stopped. A remote that closed is read to its end even so:
-    /// what it sends beyond one more read is given up with the connection.
+    /// Keeps what had been read before reading stopped. A remote that closed is read to its end
+    /// even so: what it sends beyond one more read is given up with the connection.
     private func keep(_ buffer: inout ByteBuffer) {
         let kept = backlog?.readableBytes ?? 0
         guard kept + buffer.readableBytes <= 2 * resources.limits.receiveBufferLength else {

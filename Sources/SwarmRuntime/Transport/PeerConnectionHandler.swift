@@ -2,16 +2,16 @@ package import NIOCore
 package import SwarmModel
 import SwarmWire
 
-/// One connection on its event loop: says and checks the handshake, cuts what arrives into messages and
-/// blocks, writes what the driver asks for, and tells the driver the facts in batches.
+/// One connection on its event loop: says and checks the handshake, cuts what arrives into messages
+/// and blocks, writes what the driver asks for, and tells the driver the facts in batches.
 ///
 /// ```
 /// handshaking ──68 bytes──▶ open ──▶ closed
 ///      └───timeout, flaw, EOF──────────▲
 /// ```
 ///
-/// Invariants: nothing is parsed or written once `closeReason` is set; an opened connection delivers exactly
-/// one `closed` event, its last; a dialled one completes its promise exactly once.
+/// Invariants: nothing is parsed or written once `closeReason` is set; an opened connection
+/// delivers exactly one `closed` event, its last; a dialled one completes its promise exactly once.
 package final class PeerConnectionHandler: ChannelInboundHandler {
     package typealias InboundIn = ByteBuffer
     package typealias OutboundOut = IOData
@@ -88,7 +88,8 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         context.fireChannelActive()
     }
 
-    /// The deadline is absolute: a remote that sends a byte now and then gains nothing (BEP 3 sets none).
+    /// The deadline is absolute: a remote that sends a byte now and then gains nothing (BEP 3 sets
+    /// none).
     private func begin(_ context: ChannelHandlerContext) {
         guard deadline == nil, case .handshaking = phase else { return }
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)

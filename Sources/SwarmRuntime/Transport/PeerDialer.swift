@@ -8,9 +8,9 @@ package struct PeerDialer: Sendable {
 
     package init(resources: TransportResources) { self.resources = resources }
 
-    /// Connects and exchanges handshakes; when it returns, `connectionOpened` was called. `localAddress` is the
-    /// address to come from, nil to let the system choose. Throws ``DialError``; a cancelled dial leaves no
-    /// connection, or an opened one if it came too late.
+    /// Connects and exchanges handshakes; when it returns, `connectionOpened` was called.
+    /// `localAddress` is the address to come from, nil to let the system choose. Throws
+    /// ``DialError``; a cancelled dial leaves no connection, or an opened one if it came too late.
     package func dial(
         _ endpoint: Endpoint,
         context: ConnectionContext,

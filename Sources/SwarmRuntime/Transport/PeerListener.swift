@@ -17,8 +17,8 @@ package struct PeerListener: Sendable {
     /// Where it listens; the port is the real one when 0 was asked for.
     package let localEndpoint: Endpoint
 
-    /// Listens on an IPv4 or IPv6 address or a host name; `::` takes both families where the system does so.
-    /// Throws ``ListenError``.
+    /// Listens on an IPv4 or IPv6 address or a host name; `::` takes both families where the system
+    /// does so. Throws ``ListenError``.
     package static func bind(
         host: String,
         port: Int,
@@ -44,8 +44,8 @@ package struct PeerListener: Sendable {
         }
     }
 
-    /// Stops listening, and closes accepted connections that have no handshake yet. Open ones belong to their
-    /// driver.
+    /// Stops listening, and closes accepted connections that have no handshake yet. Open ones
+    /// belong to their driver.
     package func close() async {
         try? await channel.close()
         let halfOpen = resources.census.unauthenticated(of: channel)

@@ -1,14 +1,14 @@
 package import SwarmModel
 
-/// A handle on one open connection. It may be called from any thread; what is asked of it happens in the
-/// order of the calls on the connection's event loop, and nothing happens once it is closed.
+/// A handle on one open connection. It may be called from any thread; what is asked of it happens
+/// in the order of the calls on the connection's event loop, and nothing happens once it is closed.
 package protocol PieceTransport: AnyObject, Sendable {
     var id: ConnectionID { get }
 
     /// Sends messages. `piece` is not among them: see ``sendBlock(_:)``.
     func send(_ messages: [PeerMessage])
-    /// Sends a `piece` message with the bytes that the ``BlockSource`` has for it. Ends in exactly one of
-    /// ``ConnectionEvent/blockSent(_:)``, ``ConnectionEvent/sendFailed(_:reason:)`` or
+    /// Sends a `piece` message with the bytes that the ``BlockSource`` has for it. Ends in exactly
+    /// one of ``ConnectionEvent/blockSent(_:)``, ``ConnectionEvent/sendFailed(_:reason:)`` or
     /// ``ConnectionEvent/closed(_:)``.
     func sendBlock(_ range: ServedRange)
     /// Takes the ids under which the remote wants extension messages (BEP 10).
@@ -43,9 +43,11 @@ package enum BlockOutcome: Hashable, Sendable {
     case failed(reason: String)
 }
 
-/// Where received blocks go. Called on event loops: it hashes and writes in place, run to completion.
+/// Where received blocks go. Called on event loops: it hashes and writes in place, run to
+/// completion.
 package protocol BlockSink: Sendable {
-    /// Asked when a block's header has arrived. When false the payload is skipped without being stored.
+    /// Asked when a block's header has arrived. When false the payload is skipped without being
+    /// stored.
     func wants(_ block: RawBlock, from connection: ConnectionID) -> Bool
     /// Takes a whole block. The bytes are valid during the call only.
     func store(
@@ -57,10 +59,11 @@ package protocol BlockSink: Sendable {
 
 /// Where sent blocks come from. Called on event loops.
 package protocol BlockSource: Sendable {
-    /// Reads `range.length` bytes, which is the length of `destination`. Padding is not its concern.
+    /// Reads `range.length` bytes, which is the length of `destination`. Padding is not its
+    /// concern.
     func read(_ range: ServedRange, into destination: UnsafeMutableRawBufferPointer) throws
-    /// The file and the offset in it at which the range's data bytes lie. The owner keeps the descriptor
-    /// open; two answers with one owner name one file.
+    /// The file and the offset in it at which the range's data bytes lie. The owner keeps the
+    /// descriptor open; two answers with one owner name one file.
     func descriptor(
         for range: ServedRange
     ) throws -> (descriptor: CInt, offset: Int, owner: any AnyObject & Sendable)

@@ -1,9 +1,10 @@
 package import Synchronization
 
-/// What the transport holds at the moment, for metrics and for the driver's memory budget. Readable from
-/// any thread; each number is exact, but they are not of one instant.
+/// What the transport holds at the moment, for metrics and for the driver's memory budget. Readable
+/// from any thread; each number is exact, but they are not of one instant.
 package final class TransportGauges: Sendable {
-    /// Bytes of buffers with a block in progress, and of buffers with small blocks on their way out.
+    /// Bytes of buffers with a block in progress, and of buffers with small blocks on their way
+    /// out.
     package let busyBufferBytes = Atomic<Int>(0)
     /// Bytes of idle buffers, kept for the next block.
     package let pooledBytes = Atomic<Int>(0)

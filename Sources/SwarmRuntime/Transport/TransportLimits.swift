@@ -1,12 +1,14 @@
 /// The limits of the transport, each with what it costs.
 package struct TransportLimits: Hashable, Sendable {
-    /// Accepted connections that have not yet said their handshake. Each costs a descriptor and a few KiB.
+    /// Accepted connections that have not yet said their handshake. Each costs a descriptor and a
+    /// few KiB.
     package var unauthenticatedMax = 64
     /// Connections in all, accepted and dialled. Each costs a descriptor and, while a block is in
-    /// progress, up to ``blockLengthMax`` bytes: 512 MiB if all remotes send a block slowly at once.
+    /// progress, up to ``blockLengthMax`` bytes: 512 MiB if all remotes send a block slowly at
+    /// once.
     package var connectionsMax = 512
-    /// Connections with one remote IP address. Many peers share an address in laboratories and behind
-    /// address translation; few keeps one remote from taking every place.
+    /// Connections with one remote IP address. Many peers share an address in laboratories and
+    /// behind address translation; few keeps one remote from taking every place.
     package var connectionsPerAddressMax = 64
     /// How long a dial waits for the remote's kernel to answer.
     package var connectTimeout = Duration.seconds(5)
@@ -17,23 +19,24 @@ package struct TransportLimits: Hashable, Sendable {
     package var userTimeout = Duration.seconds(60)
     /// Longest block of a `piece` message in bytes. Longer ones close the connection.
     package var blockLengthMax = 1 << 20
-    /// Delivered events that the driver has not acknowledged before reading stops. An event is about
-    /// 100 bytes, a bitfield up to 256 KiB.
+    /// Delivered events that the driver has not acknowledged before reading stops. An event is
+    /// about 100 bytes, a bitfield up to 256 KiB.
     package var unacknowledgedEventsMax = 4096
-    /// Bytes accepted for sending and not yet handed to the kernel, per connection. More closes it. The
-    /// driver's credit for blocks must stay below.
+    /// Bytes accepted for sending and not yet handed to the kernel, per connection. More closes it.
+    /// The driver's credit for blocks must stay below.
     package var unsentBytesMax = 8 << 20
-    /// Bytes of one read: memory per event loop, shared by its connections. Reads of 64 KiB cost 70 %
-    /// more processor time per byte.
+    /// Bytes of one read: memory per event loop, shared by its connections. Reads of 64 KiB cost 70
+    /// % more processor time per byte.
     package var receiveBufferLength = 1 << 20
     /// Idle block and send buffers kept per event loop, in bytes.
     package var pooledBytesMax = 8 << 20
-    /// Blocks up to this length are copied behind their header and written in one system call; longer ones
-    /// go from file to socket inside the kernel.
+    /// Blocks up to this length are copied behind their header and written in one system call;
+    /// longer ones go from file to socket inside the kernel.
     package var copiedBlockLengthMax = 64 << 10
     /// Most bytes of small blocks in one write.
     package var sendBufferLength = 256 << 10
-    /// Files that one connection sends from at the same time; each is a descriptor. More are read instead.
+    /// Files that one connection sends from at the same time; each is a descriptor. More are read
+    /// instead.
     package var openFilesMax = 4
 
     package init() {}

@@ -1,8 +1,8 @@
 package import NIOCore
 import SwarmModel
 
-/// What the listeners and dialers of one process share: the event loops, the limits, the gauges, and the
-/// census of connections by which the limits are kept.
+/// What the listeners and dialers of one process share: the event loops, the limits, the gauges,
+/// and the census of connections by which the limits are kept.
 package final class TransportResources: Sendable {
     package let group: any EventLoopGroup
     package let limits: TransportLimits

@@ -29,7 +29,8 @@ package struct ScannedFile: Hashable, Sendable {
         package let modifiedNanoseconds: Int
         /// Bytes.
         package let length: Int
-        /// The owner may execute it: attribute `x` of the version (BEP 47), as libtorrent records it too.
+        /// The owner may execute it: attribute `x` of the version (BEP 47), as libtorrent records
+        /// it too.
         package let isExecutable: Bool
 
         init(_ status: stat) {

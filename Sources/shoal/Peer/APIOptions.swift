@@ -21,7 +21,11 @@ struct APIOptions: ParsableArguments {
     static func parse(_ text: String?) throws(CommandFailure) -> PeerAPI.Address? {
         guard let text else { return nil }
         guard let address = PeerAPI.Address(text) else {
-            throw CommandFailure(.usage, "--api is '\(text)'", remedy: "--api HOST:PORT or unix:PATH")
+            throw CommandFailure(
+                .usage,
+                "--api is '\(text)'",
+                remedy: "--api HOST:PORT or unix:PATH"
+            )
         }
         return address
     }

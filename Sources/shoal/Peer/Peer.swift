@@ -1,9 +1,11 @@
 import ArgumentParser
 import Foundation
 import Logging
+import ServiceLifecycle
 import SwarmModel
 import SwarmPeer
 import SwarmRuntime
+import UnixSignals
 
 /// `shoal peer`: the daemon of a host.
 struct Peer: AsyncParsableCommand {
@@ -49,21 +51,34 @@ struct Peer: AsyncParsableCommand {
         }
         let logger = peer.log.logger("shoal.peer", preset: .info)
         let isJSON = json
-        try await Interrupt.untilSignal {
-            try await PeerProcess.run(settings, logger: logger) { node, http in
-                try await node.resume()
-                let catalogs = settings.trackers.compactMap { TrackerAddress($0) }
-                    .map { CatalogClient(client: http, tracker: $0) }
-                let service = PeerAPI(
-                    node: node,
-                    catalogs: catalogs,
-                    address: address,
-                    logger: logger,
-                    onListening: { api in Self.say(node, api: api, isJSON: isJSON) }
-                )
-                try await service.run()
-            }
+        _ = try await PeerProcess.run(settings, logger: logger) { node, http in
+            try await node.resume()
+            let catalogs = settings.trackers.compactMap { TrackerAddress($0) }
+                .map { CatalogClient(client: http, tracker: $0) }
+            let service = PeerAPI(
+                node: node,
+                catalogs: catalogs,
+                address: address,
+                logger: logger,
+                onListening: { api in Self.say(node, api: api, isJSON: isJSON) }
+            )
+            try await Self.untilSignal(service, logger)
+            return true
         }
+    }
+
+    /// Serves the API until a signal comes, and then gives open requests a second. The server is asked to
+    /// stop rather than cancelled: a cancelled one leaves its connections in disorder.
+    private static func untilSignal(_ service: PeerAPI, _ logger: Logger) async throws {
+        var quiet = logger
+        quiet.logLevel = .error
+        var configuration = ServiceGroupConfiguration(
+            services: [.init(service: service)],
+            gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: quiet
+        )
+        configuration.maximumGracefulShutdownDuration = .seconds(1)
+        try await ServiceGroup(configuration: configuration).run()
     }
 
     private static func say(_ node: PeerNode, api: String, isJSON: Bool) {

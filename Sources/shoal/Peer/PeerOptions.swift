@@ -9,7 +9,12 @@ import SystemPackage
 
 /// What every command that runs a peer can be told; also settings of a file and the environment.
 struct PeerOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Where other peers reach this one; port 0 takes a free one.", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp(
+            "Where other peers reach this one; port 0 takes a free one.",
+            valueName: "host:port"
+        )
+    )
     var listen: String?
 
     @Option(
@@ -78,7 +83,8 @@ extension PeerOptions {
     /// Where versions are kept when nobody says.
     static var defaultDataDirectory: String {
         let environment = ProcessInfo.processInfo.environment
-        let base = environment["XDG_DATA_HOME"] ?? (environment["HOME"] ?? "/var/lib") + "/.local/share"
+        let base =
+            environment["XDG_DATA_HOME"] ?? (environment["HOME"] ?? "/var/lib") + "/.local/share"
         return base + "/shoal"
     }
 
@@ -98,7 +104,8 @@ extension PeerOptions {
         }
     }
 
-    /// The settings of a peer from all their sources. `listen` and `data` are the command's defaults.
+    /// The settings of a peer from all their sources. `listen` and `data` are the command's
+    /// defaults.
     func settings(
         _ resolver: inout SettingsResolver,
         listen presetListen: String,

@@ -6,6 +6,9 @@ import SwarmRuntime
 /// A peer for the time of one command.
 enum PeerProcess {
     /// Starts a peer, runs `body` beside it, and stops it whatever becomes of that.
+    ///
+    /// `body` sees to signals itself, with ``Interrupt``. A signal must not cancel the caller: the peer
+    /// would be cancelled with it, and could not commit what is verified.
     static func run<R: Sendable>(
         _ settings: PeerSettings,
         logger: Logger,
@@ -32,28 +35,23 @@ enum PeerProcess {
         _ http: HTTPClient,
         _ body: @escaping @Sendable (PeerNode, HTTPClient) async throws -> R
     ) async throws -> R {
-        let result = await withTaskGroup(of: Result<R, any Error>?.self) { group in
-            group.addTask {
-                await node.run()
-                return nil
-            }
+        let result = Locked<Result<R, any Error>?>(nil)
+        await withDiscardingTaskGroup { group in
+            group.addTask { await node.run() }
             group.addTask {
                 do {
-                    return .success(try await body(node, http))
+                    let value = try await body(node, http)
+                    result.withLock { $0 = .success(value) }
                 } catch {
-                    return .failure(error)
+                    result.withLock { $0 = .failure(error) }
                 }
-            }
-            var result: Result<R, any Error>?
-            while let next = await group.next() {
-                guard let next else { continue }
-                result = next
                 await node.stop()
             }
-            return result
         }
         await node.shutDown()
-        guard let result else { throw CommandFailure(.failure, "the peer stopped by itself") }
+        guard let result = result.withLock({ $0 }) else {
+            throw CommandFailure(.failure, "the peer stopped by itself")
+        }
         return try result.get()
     }
 }

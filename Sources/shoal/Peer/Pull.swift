@@ -36,7 +36,10 @@ struct Pull: AsyncParsableCommand {
     var to: String?
 
     @Option(
-        help: ArgumentHelp("A peer to connect to, besides those of the tracker.", valueName: "host:port"),
+        help: ArgumentHelp(
+            "A peer to connect to, besides those of the tracker.",
+            valueName: "host:port"
+        ),
         transform: { text in
             guard let endpoint = Endpoint(parsing: text) else {
                 throw ValidationError("write a peer as ADDRESS:PORT, an IPv6 address in brackets")
@@ -65,7 +68,7 @@ struct Pull: AsyncParsableCommand {
         if let address = try APIOptions.parse(api) {
             report = try await Interrupt.cancelling { try await pull(through: address) }
         } else {
-            report = try await Interrupt.cancelling { try await pullHere() }
+            report = try await pullHere()
         }
         try show.finish(report) { Self.text(report) }
     }
@@ -79,10 +82,12 @@ struct Pull: AsyncParsableCommand {
         )
         let logger = options.log.logger("shoal.pull", preset: .warning)
         return try await PeerProcess.run(settings, logger: logger) { node, http in
-            let driver = try await join(node, http, settings)
-            let report = try await follow(driver)
-            guard let to else { return report }
-            return try await export(report, of: driver, to: to)
+            try await Interrupt.cancelling {
+                let driver = try await join(node, http, settings)
+                let report = try await follow(driver)
+                guard let to else { return report }
+                return try await export(report, of: driver, to: to)
+            }
         }
     }
 
@@ -168,7 +173,8 @@ struct Pull: AsyncParsableCommand {
 
     private static func timedOut(_ driver: SwarmDriver, _ seconds: Int?) async -> CommandFailure {
         let status = await driver.status
-        var message = "not complete after \(seconds ?? 0) seconds: \(status.verifiedPieces) of "
+        var message =
+            "not complete after \(seconds ?? 0) seconds: \(status.verifiedPieces) of "
             + "\(status.pieces) pieces, \(status.peers) peers"
         if status.unavailablePieces > 0 {
             message += "; \(status.unavailablePieces) pieces are held by none of them"
@@ -233,7 +239,10 @@ struct Pull: AsyncParsableCommand {
                 during: {
                     while status.state != .seeding {
                         if status.state == .failed || status.state == .paused {
-                            throw CommandFailure(.failure, status.problem ?? "the peer cannot go on")
+                            throw CommandFailure(
+                                .failure,
+                                status.problem ?? "the peer cannot go on"
+                            )
                         }
                         try await ContinuousClock().sleep(for: .milliseconds(200))
                         status = try await client.status(of: reference)

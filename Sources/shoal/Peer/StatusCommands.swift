@@ -36,7 +36,9 @@ struct Status: AsyncParsableCommand {
             let name = "\(version.name)@\(version.version)"
             if let problem = version.problem { lines.append("\(name): \(problem)") }
             if version.unavailablePieces > 0, version.state == .downloading {
-                lines.append("\(name): \(version.unavailablePieces) pieces are held by no peer in reach")
+                lines.append(
+                    "\(name): \(version.unavailablePieces) pieces are held by no peer in reach"
+                )
             }
             for banned in version.bannedPeers { lines.append("\(name): banned \(banned)") }
         }
@@ -74,8 +76,11 @@ struct List: AsyncParsableCommand {
                     "\(ByteCount($0.bytes))", $0.path ?? "",
                 ]
             }
-            return TextTable(rows: [["VERSION", "STATE", "BYTES", "PATH"]] + rows, rightAligned: [2])
-                .text
+            return TextTable(
+                rows: [["VERSION", "STATE", "BYTES", "PATH"]] + rows,
+                rightAligned: [2]
+            )
+            .text
         }
     }
 
@@ -204,7 +209,9 @@ struct Verify: AsyncParsableCommand {
             throw CommandFailure(.failure, "the verification of \(reference) ended early")
         }
         try show.finish(report) {
-            if report.isSound { return "\(reference): \(ByteCount(report.bytes)), every byte matches" }
+            if report.isSound {
+                return "\(reference): \(ByteCount(report.bytes)), every byte matches"
+            }
             return report.damaged.map { "\($0.path): \($0.pieces) pieces do not match" }
                 .joined(separator: "\n")
         }

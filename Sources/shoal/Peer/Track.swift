@@ -65,7 +65,11 @@ struct Track: AsyncParsableCommand {
         var flagged: ListenAddress?
         if let listen {
             guard let address = ListenAddress(listen) else {
-                throw CommandFailure(.usage, "--listen is '\(listen)'", remedy: "--listen HOST:PORT")
+                throw CommandFailure(
+                    .usage,
+                    "--listen is '\(listen)'",
+                    remedy: "--listen HOST:PORT"
+                )
             }
             flagged = address
         }
@@ -92,7 +96,9 @@ struct Track: AsyncParsableCommand {
 
     private static func say(_ url: String, isJSON: Bool) {
         if isJSON {
-            Terminal.announce((try? OutputOptions.encode(["event": "listening", "url": url])) ?? "")
+            Terminal.announce(
+                (try? OutputOptions.encode(["event": "listening", "url": url])) ?? ""
+            )
         } else {
             Terminal.announce("listening on \(url)")
         }

@@ -102,7 +102,7 @@ struct Publish: AsyncParsableCommand {
         }
         guard seed else { return }
         let seeding = PublishSeeding(options: peer, isJSON: show.json)
-        try await Interrupt.untilSignal { try await seeding.run(directory, metainfo) }
+        try await seeding.run(directory, metainfo)
     }
 
     /// Makes the version, writes and registers it, and prints the report.

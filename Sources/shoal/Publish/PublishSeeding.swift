@@ -12,8 +12,8 @@ struct PublishSeeding {
     let options: PeerOptions
     let isJSON: Bool
 
-    /// Serves until the task is cancelled. Without --data the little that a seed keeps goes to a directory
-    /// that is removed at the end.
+    /// Serves until a signal comes. Without --data the little that a seed keeps goes to a
+    /// directory that is removed at the end.
     func run(_ directory: String, _ metainfo: Metainfo) async throws {
         let scratch = FileManager.default.temporaryDirectory
             .appending(path: "shoal-seed-\(ProcessInfo.processInfo.processIdentifier)").path
@@ -22,7 +22,7 @@ struct PublishSeeding {
         let settings = try options.settings(&resolver, listen: "0.0.0.0:0", data: scratch)
         let logger = options.log.logger("shoal.seed", preset: .warning)
         let isJSON = isJSON
-        try await PeerProcess.run(settings, logger: logger) { node, _ in
+        _ = try await PeerProcess.run(settings, logger: logger) { node, _ in
             do {
                 _ = try await node.serve(
                     metainfo,
@@ -33,7 +33,8 @@ struct PublishSeeding {
                 throw CommandFailure(peer: error)
             }
             Self.say(node.endpoint, isJSON: isJSON)
-            while true { try await ContinuousClock().sleep(for: .seconds(3600)) }
+            await Interrupt.signalled()
+            return true
         }
     }
 

@@ -29,16 +29,27 @@ enum Interrupt {
         }
     }
 
+    /// Waits for a signal.
+    static func signalled() async {
+        let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
+        SignalWatch.shared.receiver.withLock { $0 = continuation }
+        for await _ in signals { break }
+        continuation.finish()
+    }
+
     /// Runs a daemon; a signal cancels it, which is how it ends well.
     static func untilSignal(_ work: @escaping @Sendable () async throws -> Void) async throws {
         do {
-            try await cancelling(work)
+            _ = try await cancelling {
+                try await work()
+                return true
+            }
         } catch let failure as CommandFailure where failure == .interrupted {}
     }
 }
 
-/// The process's one watch for signals. It is set up once and stays: a source that is cancelled and made
-/// again loses signals.
+/// The process's one watch for signals. It is set up once and stays: a source that is cancelled and
+/// made again loses signals.
 private final class SignalWatch: Sendable {
     static let shared = SignalWatch()
 
