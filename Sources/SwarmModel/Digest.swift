@@ -1,8 +1,8 @@
 /// A SHA-256 digest: 32 bytes kept inline, so that a piece layer is one flat array.
 package struct Digest: Hashable, Sendable, Comparable {
-    /// The digest's bytes in memory order. Four words, and not one vector: a vector of 32 bytes wants
-    /// an alignment of 32, and frames of `async` functions are only aligned to 16. With such a value in
-    /// a frame the release build wrote past its end (Swift 6.3.1; see
+    /// The digest's bytes in memory order. Four words, and not one vector: a vector of 32 bytes
+    /// wants an alignment of 32, and frames of `async` functions are only aligned to 16. With such
+    /// a value in a frame the release build wrote past its end (Swift 6.3.1; see
     /// `Docs/Decisions/no-wide-vectors-in-values.md`).
     private var words: (UInt64, UInt64, UInt64, UInt64)
 

@@ -253,7 +253,8 @@ package actor PeerNode {
         guard let stored else {
             throw PeerError(
                 .unknownVersion,
-                "no version \(reference) in '\(settings.dataDirectory)'; `shoal list` shows what is there"
+                "no version \(reference) in '\(settings.dataDirectory)'; "
+                    + "`shoal list` shows what is there"
             )
         }
         let swarm = stored.infoHash.swarmID

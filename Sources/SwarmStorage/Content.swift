@@ -252,8 +252,8 @@ final class Content: Sendable {
         if error.code == .diskFull {
             let free = (try? fileSystem.freeBytes(at: layout.partials)) ?? 0
             error.message =
-                "no space to write \(needed) bytes to '\(partial)', \(free) bytes are free; free some "
-                + "(`shoal remove`) and the transfer goes on"
+                "no space to write \(needed) bytes to '\(partial)', \(free) bytes are free; free "
+                + "some (`shoal remove`) and the transfer goes on"
         }
         return error
     }

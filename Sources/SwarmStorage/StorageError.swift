@@ -36,7 +36,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     /// What the operating system said, when it did.
     package var cause: Errno?
     package var path: FilePath?
-    /// Pieces that were written, are not verified any more, and have to be fetched again. Ascending.
+    /// Pieces that were written, are not verified any more, and have to be fetched again.
+    /// Ascending.
     package var lostPieces: [PieceIndex]
 
     package init(

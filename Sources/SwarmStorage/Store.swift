@@ -134,8 +134,8 @@ enum StoreLock {
             let owner = String(decoding: text, as: UTF8.self).split(separator: "\n").first ?? "?"
             throw StorageError(
                 .locked,
-                "'\(path.removingLastComponent())' is in use by process \(owner); stop it, or choose "
-                    + "another directory with --data",
+                "'\(path.removingLastComponent())' is in use by process \(owner); stop it, or "
+                    + "choose another directory with --data",
                 path: path
             )
         }

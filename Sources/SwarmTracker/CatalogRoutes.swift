@@ -164,7 +164,8 @@ struct CatalogRoutes: Sendable {
                 status: .internalServerError,
                 code: "catalog-damaged",
                 message:
-                    "\(error.path) is damaged: restore it from a copy, or remove it and publish again"
+                    "\(error.path) is damaged: restore it from a copy, or remove it and publish "
+                    + "again"
             )
         } catch let error as CatalogFiles.Failure {
             throw APIError(

@@ -6,7 +6,7 @@ import Testing
 @Suite("Tracker registry: roster")
 struct TrackerRegistryRosterTests {
     @Test(
-        "the first roster is whole, later ones are deltas, and an epoch of another life gets the whole"
+        "the first roster is whole, later ones are deltas, and an epoch of another life gets all"
     )
     func deltas() throws {
         var bench = TrackerBench()

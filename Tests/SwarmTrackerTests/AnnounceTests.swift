@@ -52,7 +52,8 @@ struct AnnounceTests {
         key: String
     ) -> String {
         "/announce?info_hash=%b8%a4%e4d%5e%9b~%1c%e6%e9%a9%c2%8c%f1%cf7%9f%e3%5d%08&peer_id=\(peer)"
-            + "&port=\(port)&uploaded=0&downloaded=0&left=\(left)&corrupt=0&key=\(key)&event=\(event)"
+            + "&port=\(port)&uploaded=0&downloaded=0&left=\(left)&corrupt=0&key=\(key)"
+            + "&event=\(event)"
             + "&numwant=200&compact=1&no_peer_id=1&supportcrypto=1&redundant=0"
     }
 
@@ -108,8 +109,10 @@ struct AnnounceTests {
             "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=-1",
             "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1",
             "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=0&event=x",
-            "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=0&shoal_loc=a//b",
-            "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=0&shoal_epoch=9",
+            "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=0"
+                + "&shoal_loc=a//b",
+            "?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1&left=0"
+                + "&shoal_epoch=9",
             "?info_hash=aaaaaaaaaaaaaaaaaaaa&info_hash=aaaaaaaaaaaaaaaaaaaa&port=1&left=0",
         ]
     )

@@ -12,8 +12,8 @@ struct Peer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Runs this host's peer: holds versions, serves them, and answers the local API.",
         discussion: """
-            What an earlier run held is opened again: complete versions are served, partial ones go on \
-            where the journal ends. Versions are added with 'shoal pull --api'.
+            What an earlier run held is opened again: complete versions are served, partial ones \
+            go on where the journal ends. Versions are added with 'shoal pull --api'.
 
               shoal peer --tracker http://tracker:8080 --locality aws/us-east-1/rack17
 
@@ -67,8 +67,8 @@ struct Peer: AsyncParsableCommand {
         }
     }
 
-    /// Serves the API until a signal comes, and then gives open requests a second. The server is asked to
-    /// stop rather than cancelled: a cancelled one leaves its connections in disorder.
+    /// Serves the API until a signal comes, and then gives open requests a second. The server is
+    /// asked to stop rather than cancelled, which it would report as an error.
     private static func untilSignal(_ service: PeerAPI, _ logger: Logger) async throws {
         var quiet = logger
         quiet.logLevel = .error

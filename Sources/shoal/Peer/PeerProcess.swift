@@ -7,8 +7,8 @@ import SwarmRuntime
 enum PeerProcess {
     /// Starts a peer, runs `body` beside it, and stops it whatever becomes of that.
     ///
-    /// `body` sees to signals itself, with ``Interrupt``. A signal must not cancel the caller: the peer
-    /// would be cancelled with it, and could not commit what is verified.
+    /// `body` sees to signals itself, with ``Interrupt``. A signal must not cancel the caller: the
+    /// peer would be cancelled with it, and could not commit what is verified.
     static func run<R: Sendable>(
         _ settings: PeerSettings,
         logger: Logger,

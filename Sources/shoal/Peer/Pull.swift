@@ -15,9 +15,9 @@ struct Pull: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Fetches a version from its swarm, verifies every byte, and ends.",
         discussion: """
-            The version is a name, which the tracker resolves, a .torrent file, or a magnet link. While it \
-            downloads it also serves. A pull that was interrupted goes on where it was: run the same \
-            command again.
+            The version is a name, which the tracker resolves, a .torrent file, or a magnet link. \
+            While it downloads it also serves. A pull that was interrupted goes on where it was: \
+            run the same command again.
 
               shoal pull acme/llama@1.0 --tracker http://tracker:8080 --to ./llama
             """

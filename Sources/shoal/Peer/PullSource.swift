@@ -36,7 +36,8 @@ enum PullSource {
         let catalogs = trackers.compactMap { TrackerAddress($0) }
             .map { CatalogClient(client: http, tracker: $0) }
         let bytes = try await catalogs.torrent(of: reference)
-        return (try decode(bytes, named: "what the tracker has as \(reference)"), reference)
+        let source = trackers.joined(separator: " or ")
+        return (try decode(bytes, named: "what \(source) has as \(reference)"), reference)
     }
 
     /// What to ask a daemon for: the name, and the metainfo when it was given as a file.

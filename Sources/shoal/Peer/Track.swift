@@ -11,8 +11,8 @@ struct Track: AsyncParsableCommand {
         commandName: "tracker",
         abstract: "Runs a tracker: who is in which swarm, and the catalog of published versions.",
         discussion: """
-            Swarms are kept in memory: after a restart peers announce themselves again and nothing is \
-            fetched anew. Published .torrent files are kept in the data directory.
+            Swarms are kept in memory: after a restart peers announce themselves again and nothing \
+            is fetched anew. Published .torrent files are kept in the data directory.
 
               shoal tracker --listen 0.0.0.0:8080 --data /var/lib/shoal-tracker
 

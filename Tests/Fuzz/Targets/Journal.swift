@@ -1,7 +1,9 @@
 import SwarmModel
 
 // Whatever is in a journal, its claims stay within the limits, and writing them anew says the same.
-// sources: Sources/SwarmStorage/JournalRecord.swift Sources/SwarmStorage/Journal+Replay.swift Sources/SwarmStorage/BlockClaims.swift
+// sources: Sources/SwarmStorage/JournalRecord.swift
+// sources: Sources/SwarmStorage/Journal+Replay.swift
+// sources: Sources/SwarmStorage/BlockClaims.swift
 
 /// Stands in for the class, whose replay is all that is compiled in.
 package enum Journal {}
