@@ -156,7 +156,8 @@ package struct PeerBook: Sendable {
             $0.peer == peer || ($0.endpoint != nil && $0.endpoint == endpoint)
         }
         let count = (earlierBans.map(\.count).max() ?? 0) + 1
-        bans.removeAll { earlierBans.contains($0) }
+        // An earlier life of the host at this endpoint stays banned under its own id.
+        bans.removeAll { $0.peer == peer }
         if bans.count >= Self.bansMax, let first = bans.min(by: { $0.until < $1.until }) {
             bans.removeAll { $0 == first }
         }
