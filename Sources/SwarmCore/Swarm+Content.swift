@@ -46,6 +46,7 @@ extension Swarm {
         )
         layers = LayerExchange(content.missingLayers, settings: settings)
         files = FileProgress(content)
+        layersAwaited = content.missingLayers.map(\.file)
         let heldBack = content.missingLayers.map(\.file) + content.duplicates.map(\.file)
         for file in content.geometry.files where !heldBack.contains(file) {
             for piece in content.geometry.pieces(of: file) { picker?.release(piece) }
@@ -56,6 +57,7 @@ extension Swarm {
     }
 
     private mutating func layerCompleted(_ file: FileIndex) {
+        layersAwaited.removeAll { $0 == file }
         guard let content, !content.duplicates.contains(where: { $0.file == file }) else { return }
         for piece in content.geometry.pieces(of: file) where !isBeingAudited(piece) {
             picker?.release(piece)

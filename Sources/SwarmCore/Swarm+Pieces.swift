@@ -229,8 +229,11 @@ extension Swarm {
         }
         for piece in affected where picker?.verified[piece] == true {
             picker?.markLost(piece)
-            files.pieceLost(in: content.geometry.file(of: piece))
-            if content.isDuplicate(piece) { picker?.holdBack(piece) }
+            let file = content.geometry.file(of: piece)
+            files.pieceLost(in: file)
+            if content.isDuplicate(piece) || layersAwaited.contains(file) {
+                picker?.holdBack(piece)
+            }
             for id in sessions.keys {
                 if sessions[id]?.pieces?[piece] == true {
                     sessions[id]?.interestingCount += 1

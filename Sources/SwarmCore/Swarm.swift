@@ -20,6 +20,8 @@ package struct Swarm: Sendable {
     var audits: [PieceAudit] = []
     var commits: CommitQueue
     var files = FileProgress()
+    /// Files whose piece layer is not known yet: none of their pieces may be begun.
+    var layersAwaited: [FileIndex] = []
     var departed = DepartedSenders()
     var random: SeededRandom
 

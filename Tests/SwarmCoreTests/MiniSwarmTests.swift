@@ -64,7 +64,7 @@ struct MiniSwarmTests {
     }
 
     /// Each of these failed once, when the fault behind it was still there or was put back.
-    @Test("seeds that found a fault stay right", arguments: [2481, 3360] as [UInt64])
+    @Test("seeds that found a fault stay right", arguments: [2481, 3360, 287, 306] as [UInt64])
     func found(seed: UInt64) { Self.check(seed) }
 
     @Test("the same seed gives the same run", arguments: 1...8)
