@@ -51,6 +51,7 @@ struct Peer: AsyncParsableCommand {
         }
         let logger = peer.log.logger("shoal.peer", preset: .info)
         let isJSON = json
+        let signals = Interrupt.watch()
         _ = try await PeerProcess.run(settings, logger: logger) { node, http in
             try await node.resume()
             let catalogs = settings.trackers.compactMap { TrackerAddress($0) }
@@ -62,23 +63,34 @@ struct Peer: AsyncParsableCommand {
                 logger: logger,
                 onListening: { api in Self.say(node, api: api, isJSON: isJSON) }
             )
-            try await Self.untilSignal(service, logger)
+            try await Self.run(service, until: signals, logger)
             return true
         }
     }
 
     /// Serves the API until a signal comes, and then gives open requests a second. The server is
     /// asked to stop rather than cancelled, which it would report as an error.
-    private static func untilSignal(_ service: PeerAPI, _ logger: Logger) async throws {
+    private static func run(
+        _ service: PeerAPI,
+        until signals: Interrupt.Signals,
+        _ logger: Logger
+    ) async throws {
         var quiet = logger
         quiet.logLevel = .error
         var configuration = ServiceGroupConfiguration(
             services: [.init(service: service)],
-            gracefulShutdownSignals: [.sigterm, .sigint],
             logger: quiet
         )
         configuration.maximumGracefulShutdownDuration = .seconds(1)
-        try await ServiceGroup(configuration: configuration).run()
+        let group = ServiceGroup(configuration: configuration)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                await signals.first()
+                await group.triggerGracefulShutdown()
+            }
+            defer { tasks.cancelAll() }
+            try await group.run()
+        }
     }
 
     private static func say(_ node: PeerNode, api: String, isJSON: Bool) {

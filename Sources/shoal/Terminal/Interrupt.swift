@@ -30,11 +30,26 @@ enum Interrupt {
     }
 
     /// Waits for a signal.
-    static func signalled() async {
-        let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
+    static func signalled() async { await watch().first() }
+
+    /// From now on a signal is kept for ``Signals/first()``. A daemon calls it before it listens:
+    /// whoever finds it there may end it at once.
+    static func watch() -> Signals {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
         SignalWatch.shared.receiver.withLock { $0 = continuation }
-        for await _ in signals { break }
-        continuation.finish()
+        return Signals(stream: stream, continuation: continuation)
+    }
+
+    struct Signals: Sendable {
+        fileprivate let stream: AsyncStream<Void>
+        fileprivate let continuation: AsyncStream<Void>.Continuation
+
+        /// Returns when the first signal has come, or the task is cancelled. The next one ends the
+        /// process.
+        func first() async {
+            for await _ in stream { break }
+            continuation.finish()
+        }
     }
 
     /// Runs a daemon; a signal cancels it, which is how it ends well.
