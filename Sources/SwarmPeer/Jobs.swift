@@ -16,6 +16,8 @@ struct JobQueue<Job: Sendable>: Sendable {
 struct Jobs: Sendable {
     enum Disk: Sendable {
         case commit([PieceIndex])
+        /// Read committed pieces from media while others arrive.
+        case readBack([PieceIndex])
         case seal(FileIndex)
         case publishView
         /// Write the metainfo, with the layers that are known now, for the next start.

@@ -23,6 +23,7 @@ extension SwarmDriver {
         guard let files else { return }
         switch job {
         case .commit(let pieces): await commit(pieces, files)
+        case .readBack(let pieces): await readBack(pieces, files)
         case .seal(let file): await seal(file, files)
         case .publishView: await publishView(files)
         case .keepTorrent: await keepTorrent(files)
@@ -34,11 +35,19 @@ extension SwarmDriver {
             let holding = files.holding
             _ = try await onThread { try holding.commit(pieces) }
             handle(.committed(pieces))
+            jobs.disk.add(.readBack(pieces))
         } catch let error as StorageError {
             storageFailed(error)
         } catch {
             logger.error("commit failed", metadata: ["reason": "\(error)"])
         }
+    }
+
+    /// A failure is for the seal to meet again and to report.
+    private func readBack(_ pieces: [PieceIndex], _ files: VersionFiles) async {
+        guard !isStopping else { return }
+        let holding = files.holding
+        try? await onThread { try holding.readBack(pieces) }
     }
 
     private func storageFailed(_ error: StorageError) {

@@ -96,7 +96,7 @@ package actor SwarmDriver {
 
     private var timer: Scheduled<Void>?
     private var timerDue: Instant?
-    private var isStopping = false
+    private(set) var isStopping = false
     private var hasEnded = false
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
 

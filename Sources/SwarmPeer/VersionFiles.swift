@@ -111,9 +111,10 @@ extension VersionFiles: BlockSink {
         else {
             return .discarded
         }
+        let sums = BlockSums(of: bytes)
         let leaves = LeafHasher.leaves(of: bytes)
         do {
-            try holding.write(bytes, to: range)
+            try holding.write(bytes, to: range, sums: sums)
         } catch {
             board.giveBack(claim)
             return .failed(reason: error.message)

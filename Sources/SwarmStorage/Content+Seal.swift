@@ -3,7 +3,7 @@ internal import Synchronization
 internal import SystemPackage
 
 extension Content {
-    /// Makes a blob of a complete partial, after reading all of it from media once more. Returns
+    /// Makes a blob of a complete partial, after all of it was read from media once more. Returns
     /// the pieces, numbered within the file, that have to be fetched again; none when it is sealed.
     func seal(_ checker: PieceChecker) throws(StorageError) -> [Int] {
         try sealGate.withLock { _ throws(StorageError) in
@@ -52,8 +52,18 @@ extension Content {
     private func recheck(_ checker: PieceChecker) throws(StorageError) -> [Int] {
         let file = try openFile()
         try sync(file)
-        fileSystem.dropCache(file.descriptor)
-        return checker.damaged(among: checker.expected.indices, of: file)
+        let (readBack, sums) = state.withLock { ($0.readBack, $0.sums) }
+        return PieceChecker.withBuffer { buffer in
+            checker.expected.indices.filter { piece in
+                let blocks = blocks(of: piece, checker)
+                if readBack.covers(blocks) { return false }
+                fileSystem.dropCache(file.descriptor, bytes(blocks))
+                if let sum = sums.sum(of: blocks), reads(blocks, as: sum, of: file, buffer) {
+                    return false
+                }
+                return !checker.holds(piece, of: file, buffer: buffer)
+            }
+        }
     }
 
     private func sync(_ file: OpenFile) throws(StorageError) {
@@ -68,8 +78,12 @@ extension Content {
 
     /// Takes claims back. They are gone from here on, even if the journal cannot be told.
     private func retract(_ blocks: [Range<Int>]) throws(StorageError) {
-        let lost = RangeSet(blocks)
-        state.withLock { $0.claimed.subtract(lost) }
+        let lost = BlockSet(blocks)
+        state.withLock { state in
+            state.claimed.subtract(lost)
+            state.readBack.subtract(lost)
+            for run in blocks { state.sums.forget(run) }
+        }
         try journal?.append(JournalRecord.lost(root, lost))
     }
 
@@ -106,7 +120,7 @@ extension Content {
         }
         let file = try openFile()
         try sync(file)
-        fileSystem.dropCache(file.descriptor)
+        fileSystem.dropCache(file.descriptor, 0..<length)
         var found: [Int] = []
         PieceChecker.withBuffer { buffer in
             for piece in checker.expected.indices {
@@ -116,7 +130,7 @@ extension Content {
             }
         }
         let runs = found.map { blocks(of: $0, checker) }
-        try journal?.append(JournalRecord.verified(root, RangeSet(runs)))
+        try journal?.append(JournalRecord.verified(root, BlockSet(runs)))
         claim(runs)
         return found
     }

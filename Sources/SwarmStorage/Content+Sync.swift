@@ -8,7 +8,7 @@ extension Content {
         /// Blocks that are on disk now and may be claimed.
         var claimable: [Range<Int>] = []
         /// Blocks that were written and are gone.
-        var lost = RangeSet<Int>()
+        var lost = BlockSet()
         var failure: StorageError?
     }
 
@@ -30,8 +30,9 @@ extension Content {
             do throws(Errno) { try file.syncData() } catch {
                 state.withLock { state in
                     outcome.lost.formUnion(state.written)
-                    state.written = RangeSet()
+                    state.written = BlockSet()
                     state.writers = [:]
+                    state.sums.forgetOpen()
                     state.file = nil
                 }
                 outcome.claimable = []
@@ -39,7 +40,7 @@ extension Content {
                 return outcome
             }
             state.withLock { state in
-                let synced = RangeSet(outcome.claimable)
+                let synced = BlockSet(outcome.claimable)
                 state.written.subtract(synced)
                 state.synced.formUnion(synced)
             }
@@ -78,6 +79,7 @@ extension Content {
                 state.synced.remove(contentsOf: run)
                 state.written.remove(contentsOf: run)
                 state.writers[run.lowerBound] = nil
+                state.sums.close(run)
             }
         }
     }

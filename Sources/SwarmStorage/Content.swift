@@ -21,22 +21,27 @@ final class Content: Sendable {
         var home: Home
         var file: OpenFile?
         /// Blocks known to be on disk and right.
-        var claimed: RangeSet<Int>
+        var claimed: BlockSet
         /// Blocks that were written since, and not synced.
-        var written = RangeSet<Int>()
+        var written = BlockSet()
         /// Blocks that were synced and that the journal does not have yet.
-        var synced = RangeSet<Int>()
+        var synced = BlockSet()
         /// Which file of the version is writing the piece that starts at a block, where several
         /// files share the content: bytes of one must not land on bytes of the other that were just
         /// hashed.
         var writers: [Int: FileIndex] = [:]
+        /// What the blocks that this process wrote should read as.
+        var sums = PieceSums()
+        /// Claimed blocks that were read from media since they were written, and were right.
+        var readBack = BlockSet()
         /// The blob was renamed but its directory could not be synced.
         var owesDirectorySync = false
 
         mutating func forgetUnclaimed() {
-            written = RangeSet()
-            synced = RangeSet()
+            written = BlockSet()
+            synced = BlockSet()
             writers = [:]
+            sums.forgetOpen()
         }
     }
 
@@ -148,11 +153,12 @@ final class Content: Sendable {
         var blocks: Range<Int>
     }
 
-    /// Writes bytes that start on a block boundary within `piece`.
+    /// Writes bytes that start on a block boundary within `piece`. `sums` are theirs.
     func write(
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int,
-        in piece: Piece
+        in piece: Piece,
+        sums: BlockSums
     ) throws(StorageError) {
         let blocks = Self.blocks(offset..<offset + bytes.count)
         let work = try state.withLock { state throws(StorageError) in
@@ -165,6 +171,14 @@ final class Content: Sendable {
             do {
                 try file.write(all: UnsafeRawBufferPointer(rebasing: part), at: range.lowerBound)
             } catch { throw refusal(.write, error, needed: bytes.count) }
+        }
+        state.withLock { state in
+            for run in runs {
+                let part = sums.values[
+                    run.lowerBound - blocks.lowerBound..<run.upperBound - blocks.lowerBound
+                ]
+                state.sums.wrote(part, to: run, of: piece.blocks)
+            }
         }
     }
 
@@ -186,11 +200,12 @@ final class Content: Sendable {
         }
         let file = try writableFile(&state)
         // Claims of finer pieces (of another version) stay as they are.
-        var fresh = RangeSet(blocks)
-        if !state.claimed.isEmpty { fresh.subtract(state.claimed) }
-        state.written.formUnion(fresh)
-        state.synced.subtract(fresh)
-        return (file, Array(fresh.ranges))
+        let fresh = state.claimed.missing(of: blocks)
+        for run in fresh {
+            state.written.insert(contentsOf: run)
+            state.synced.remove(contentsOf: run)
+        }
+        return (file, fresh)
     }
 
     private func writableFile(_ state: inout State) throws(StorageError) -> OpenFile {
@@ -205,7 +220,7 @@ final class Content: Sendable {
         if let status, status.kind == .file, status.size == length { return true }
         // The claims speak of a file that is gone. They must be taken back before another is made.
         if !state.claimed.isEmpty {
-            state.claimed = RangeSet()
+            state.claimed = BlockSet()
             state.forgetUnclaimed()
             try journal?.append([JournalRecord(.removed, root)])
         }

@@ -41,8 +41,9 @@ package protocol FileSystem: Sendable {
     func removeDirectory(_ path: FilePath) throws(Errno)
     /// Makes `target` share the blocks of `file` (FICLONE); throws where that cannot be.
     func reflink(_ file: FileDescriptor, to target: FileDescriptor) throws(Errno)
-    /// Asks that the next read comes from media (POSIX_FADV_DONTNEED). Advice: it never fails.
-    func dropCache(_ file: FileDescriptor)
+    /// Asks that the next read of these bytes comes from media (POSIX_FADV_DONTNEED). Advice: it
+    /// never fails.
+    func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>)
     /// An exclusive flock; false when another open file has it. Ends with the descriptor.
     func lock(_ file: FileDescriptor) throws(Errno) -> Bool
     /// Bytes that this user may still write to the file system of `path` (statvfs).

@@ -48,15 +48,15 @@ extension Holding {
     private func journal(_ claims: [(group: Int, blocks: [Range<Int>])]) throws(StorageError) {
         var records: [JournalRecord] = []
         for (group, blocks) in claims where contents[group].journal != nil {
-            records += JournalRecord.verified(contents[group].root, RangeSet(blocks))
+            records += JournalRecord.verified(contents[group].root, BlockSet(blocks))
         }
         try store.journal.append(records)
     }
 
     /// The pieces, in every file with the content, that blocks touch.
-    private func touched(_ blocks: RangeSet<Int>, _ group: Int) -> [PieceIndex] {
+    private func touched(_ blocks: BlockSet, _ group: Int) -> [PieceIndex] {
         let perPiece = geometry.blocksPerPiece
-        var numbers = RangeSet<Int>()
+        var numbers = BlockSet()
         for run in blocks.ranges where !run.isEmpty {
             numbers.insert(
                 contentsOf: run.lowerBound / perPiece..<(run.upperBound - 1) / perPiece + 1
@@ -82,7 +82,20 @@ extension Holding {
         return result.reduce(into: []) { if $0.last != $1 { $0.append($1) } }
     }
 
-    /// Reads a complete file from media once more and, when it is right, makes it a sealed blob.
+    /// Reads pieces that were just committed back from media: work that ``seal(_:)`` then need not
+    /// do. It returns nothing, because a seal looks again at whatever was not right.
+    package func readBack(_ pieces: [PieceIndex]) throws(StorageError) {
+        // One buffer for all: pages that are taken anew cost more than the reading.
+        try PieceChecker.withBuffer { buffer throws(StorageError) in
+            for piece in pieces {
+                let place = place(of: piece)
+                try place.content.readBack([place.piece.blocks], buffer)
+            }
+        }
+    }
+
+    /// Reads what was not yet read back of a complete file from media and, when all is right, makes
+    /// it a sealed blob.
     /// Pieces that are missing or damaged are returned instead, and are not verified any more.
     package func seal(_ file: FileIndex) throws(StorageError) -> SealOutcome {
         guard let group = files.groupOfFile[file.number] else { return .sealed }

@@ -95,13 +95,19 @@ package final class Holding: Sendable {
     ///   later for this one. Nothing that is verified is lost; call again when there is room.
     package func write(
         _ bytes: UnsafeRawBufferPointer,
-        to range: BlockRange
+        to range: BlockRange,
+        sums: BlockSums? = nil
     ) throws(StorageError) {
         precondition(bytes.count == range.length, "\(bytes.count) bytes for \(range)")
         try store.journal.repairIfBroken()
         try checkSpaceOnce()
         let place = place(of: range.piece)
-        try place.content.write(bytes, at: place.offset + range.offset, in: place.piece)
+        try place.content.write(
+            bytes,
+            at: place.offset + range.offset,
+            in: place.piece,
+            sums: sums ?? BlockSums(of: bytes)
+        )
     }
 
     /// Reads bytes of a piece. Fills the whole buffer, which is as long as the range.

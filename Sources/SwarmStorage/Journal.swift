@@ -91,7 +91,7 @@ package final class Journal: Sendable {
         }
     }
 
-    func claims(of root: Digest) -> RangeSet<Int> { writer.withLock { $0.claims[root] } }
+    func claims(of root: Digest) -> BlockSet { writer.withLock { $0.claims[root] } }
 
     /// Makes records durable. When it throws, those that add are not in force (and may be given
     /// again), those that take back are.

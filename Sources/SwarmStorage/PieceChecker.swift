@@ -56,9 +56,11 @@ struct PieceChecker: Sendable {
         Self.withBuffer { buffer in pieces.filter { !holds($0, of: file, buffer: buffer) } }
     }
 
-    static func withBuffer<R>(_ body: (UnsafeMutableRawBufferPointer) -> R) -> R {
+    static func withBuffer<R, Failure: Error>(
+        _ body: (UnsafeMutableRawBufferPointer) throws(Failure) -> R
+    ) throws(Failure) -> R {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: chunkBytes, alignment: 4096)
         defer { buffer.deallocate() }
-        return body(buffer)
+        return try body(buffer)
     }
 }

@@ -81,7 +81,7 @@ extension Store {
     ) throws(StorageError) -> Content {
         let blob = try fileSystem.entry(at: layout.blob(group.root))
         let isSealed = blob?.kind == .file && blob?.size == group.length
-        var claimed = RangeSet<Int>()
+        var claimed = BlockSet()
         if isOwner, !isSealed { claimed = try restoredClaims(group) }
         return Content(
             root: group.root,
@@ -99,13 +99,13 @@ extension Store {
     /// What the journal claims of a partial that is as it should be.
     private func restoredClaims(
         _ group: FilesByContent.Group
-    ) throws(StorageError) -> RangeSet<Int> {
+    ) throws(StorageError) -> BlockSet {
         let claimed = journal.claims(of: group.root)
         guard !claimed.isEmpty else { return claimed }
         let status = try fileSystem.entry(at: layout.partial(group.root))
         if status?.kind == .file, status?.size == group.length { return claimed }
         try journal.append([JournalRecord(.removed, group.root)])
-        return RangeSet()
+        return BlockSet()
     }
 
     private func source(
@@ -121,7 +121,7 @@ extension Store {
             journal: nil,
             partial: path,
             isShared: group.files.count > 1,
-            state: Content.State(home: .source(path, identity), claimed: RangeSet())
+            state: Content.State(home: .source(path, identity), claimed: BlockSet())
         )
     }
 

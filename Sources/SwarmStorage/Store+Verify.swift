@@ -125,7 +125,7 @@ private final class ViewScan: Sendable {
     private func open(_ file: FileIndex) -> OpenFile? {
         let path = view.appending(info.entry(of: file).joinedPath)
         guard let open = try? OpenFile(path, .read, in: fileSystem) else { return nil }
-        fileSystem.dropCache(open.descriptor)
+        fileSystem.dropCache(open.descriptor, 0..<info.geometry.length(of: file))
         return open
     }
 

@@ -131,8 +131,8 @@ package struct SystemFileSystem: FileSystem {
         try checked(ioctl(target.rawValue, clone, file.rawValue))
     }
 
-    package func dropCache(_ file: FileDescriptor) {
-        _ = posix_fadvise(file.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+    package func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>) {
+        _ = posix_fadvise(file.rawValue, bytes.lowerBound, bytes.count, POSIX_FADV_DONTNEED)
     }
 
     package func lock(_ file: FileDescriptor) throws(Errno) -> Bool {

@@ -145,7 +145,7 @@ final class FaultyDisk: FileSystem {
         _ = try count(.reflink)
         try base.reflink(file, to: target)
     }
-    func dropCache(_ file: FileDescriptor) { base.dropCache(file) }
+    func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>) { base.dropCache(file, bytes) }
     func lock(_ file: FileDescriptor) throws(Errno) -> Bool {
         _ = try count(.lock)
         return try base.lock(file)

@@ -44,6 +44,10 @@ final class MemoryDisk: FileSystem {
 
     private static let pageSize = 4096
     private let state: Mutex<State>
+    private let reads = Atomic<Int>(0)
+
+    /// Reads so far.
+    var readCount: Int { reads.load(ordering: .relaxed) }
 
     init() { state = Mutex(State()) }
     private init(_ initial: State) { state = Mutex(initial) }
@@ -220,6 +224,7 @@ final class MemoryDisk: FileSystem {
         into buffer: UnsafeMutableRawBufferPointer,
         at offset: Int
     ) throws(Errno) -> Int {
+        reads.add(1, ordering: .relaxed)
         let bytes = try locked { state throws(Errno) in
             let data = state.nodes[try Self.node(file, state)].data
             return Array(data.dropFirst(offset).prefix(buffer.count))
@@ -396,7 +401,7 @@ final class MemoryDisk: FileSystem {
         throw .notSupported
     }
 
-    func dropCache(_ file: FileDescriptor) {}
+    func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>) {}
 
     func lock(_ file: FileDescriptor) throws(Errno) -> Bool {
         try locked { state throws(Errno) in

@@ -96,6 +96,8 @@ struct SampleVersion: Sendable {
 
     func piece(_ number: Int) throws -> PieceIndex { try #require(info.geometry.piece(number)) }
 
+    func pieces(_ numbers: [Int]) throws -> [PieceIndex] { try numbers.map { try piece($0) } }
+
     /// Whether a digest is the content of one of the files, with these bytes.
     func holds(_ root: Digest, bytes: [UInt8]) -> Bool {
         zip(info.files, contents).contains { $0.piecesRoot == root && $1 == bytes }

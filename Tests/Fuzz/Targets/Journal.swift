@@ -4,6 +4,7 @@ import SwarmModel
 // sources: Sources/SwarmStorage/JournalRecord.swift
 // sources: Sources/SwarmStorage/Journal+Replay.swift
 // sources: Sources/SwarmStorage/BlockClaims.swift
+// sources: Sources/SwarmStorage/BlockSet.swift
 
 /// Stands in for the class, whose replay is all that is compiled in.
 package enum Journal {}
