@@ -93,9 +93,11 @@ package struct PeerSession: Sendable {
     package var locality: Locality { extended?.locality ?? .unknown }
 
     /// Bytes of one request to this peer.
-    package func requestLength(_ settings: SwarmSettings) -> Int {
+    package func requestLength(_ settings: SwarmSettings, at now: Instant) -> Int {
         guard let theirs = extended?.requestLengthMax else { return settings.foreignRequestLength }
-        let limit = min(settings.requestLength, theirs, settings.requestLengthMax)
+        let isFast = pipeline.bytesPerSecond(at: now) >= Double(settings.longRequestRate)
+        let wanted = isFast ? settings.longRequestLength : settings.requestLength
+        let limit = min(wanted, theirs, settings.requestLengthMax)
         return max(limit, settings.foreignRequestLength)
     }
 

@@ -12,7 +12,7 @@ extension Swarm {
             !session.isChoking, session.refusesUntil == nil, session.amInterested,
             let pieces = session.pieces
         else { return }
-        let unit = session.requestLength(settings)
+        let unit = session.requestLength(settings, at: now)
         let queueLength = session.queueLength(settings)
         let depth = session.pipeline.depth(settings, unit: unit, at: now)
         var room = depth - session.pipeline.outstandingBytes

@@ -86,7 +86,7 @@ extension Swarm {
             guard let session = sessions[id], session.pipeline.isEmpty, !session.isChoking,
                 session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
             else { continue }
-            let unit = session.requestLength(settings)
+            let unit = session.requestLength(settings, at: now)
             let overdue = overdueRequest(having: pieces, lengthMax: unit, at: now)
             guard let overdue, picker.activePiece(overdue.piece)?.isExclusive == false else {
                 continue

@@ -77,7 +77,10 @@ package actor PeerNode {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoopCount)
         let threads = NIOThreadPool(numberOfThreads: settings.storageThreadCount)
         threads.start()
-        let transport = TransportResources(group: group)
+        let transport = TransportResources(
+            group: group,
+            storeThreadCount: settings.eventLoopCount - 1
+        )
         let lookup = OpenSwarms()
         do {
             let listener = try await PeerListener.bind(

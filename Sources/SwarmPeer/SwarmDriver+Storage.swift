@@ -34,8 +34,9 @@ extension SwarmDriver {
         do {
             let holding = files.holding
             _ = try await onThread { try holding.commit(pieces) }
-            handle(.committed(pieces))
+            // Before the seal that the core may ask for now, which then need not read them.
             jobs.disk.add(.readBack(pieces))
+            handle(.committed(pieces))
         } catch let error as StorageError {
             storageFailed(error)
         } catch {

@@ -111,7 +111,7 @@ extension VersionFiles: BlockSink {
         else {
             return .discarded
         }
-        let sums = BlockSums(of: bytes)
+        let sums = holding.sums(of: bytes)
         let leaves = LeafHasher.leaves(of: bytes)
         do {
             try holding.write(bytes, to: range, sums: sums)

@@ -153,12 +153,13 @@ final class Content: Sendable {
         var blocks: Range<Int>
     }
 
-    /// Writes bytes that start on a block boundary within `piece`. `sums` are theirs.
+    /// Writes bytes that start on a block boundary within `piece`. `sums` are theirs; without them
+    /// the seal reads the piece with SHA-256.
     func write(
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int,
         in piece: Piece,
-        sums: BlockSums
+        sums: BlockSums?
     ) throws(StorageError) {
         let blocks = Self.blocks(offset..<offset + bytes.count)
         let work = try state.withLock { state throws(StorageError) in
@@ -172,6 +173,7 @@ final class Content: Sendable {
                 try file.write(all: UnsafeRawBufferPointer(rebasing: part), at: range.lowerBound)
             } catch { throw refusal(.write, error, needed: bytes.count) }
         }
+        guard let sums else { return }
         state.withLock { state in
             for run in runs {
                 let part = sums.values[

@@ -44,6 +44,9 @@ package protocol FileSystem: Sendable {
     /// Asks that the next read of these bytes comes from media (POSIX_FADV_DONTNEED). Advice: it
     /// never fails.
     func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>)
+    /// Whether files below the path are kept in memory alone (tmpfs, ramfs): there is no medium
+    /// that could differ from the page cache.
+    func isMemory(at path: FilePath) -> Bool
     /// An exclusive flock; false when another open file has it. Ends with the descriptor.
     func lock(_ file: FileDescriptor) throws(Errno) -> Bool
     /// Bytes that this user may still write to the file system of `path` (statvfs).

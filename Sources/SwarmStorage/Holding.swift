@@ -89,14 +89,15 @@ package final class Holding: Sendable {
 
     /// Writes bytes of a piece that is not committed yet. Writing into a committed one is a
     /// programmer's error, except where another file has the same content and has just completed
-    /// the piece: then the bytes are dropped.
+    /// the piece: then the bytes are dropped. `sums` are what ``sums(of:)`` said before the bytes
+    /// were hashed.
     ///
     /// - Throws: `.diskFull` when there is no room, at the first write for the whole version or
     ///   later for this one. Nothing that is verified is lost; call again when there is room.
     package func write(
         _ bytes: UnsafeRawBufferPointer,
         to range: BlockRange,
-        sums: BlockSums? = nil
+        sums: BlockSums?
     ) throws(StorageError) {
         precondition(bytes.count == range.length, "\(bytes.count) bytes for \(range)")
         try store.journal.repairIfBroken()
@@ -106,8 +107,13 @@ package final class Holding: Sendable {
             bytes,
             at: place.offset + range.offset,
             in: place.piece,
-            sums: sums ?? BlockSums(of: bytes)
+            sums: sums
         )
+    }
+
+    /// What the bytes should read back as; nil where nothing is read back.
+    package func sums(of bytes: UnsafeRawBufferPointer) -> BlockSums? {
+        store.isMemory ? nil : BlockSums(of: bytes)
     }
 
     /// Reads bytes of a piece. Fills the whole buffer, which is as long as the range.

@@ -94,6 +94,14 @@ extension Content {
         }
     }
 
+    /// A piece that was just claimed lies in memory as it was verified.
+    func needsNoReadBack(_ piece: Range<Int>) {
+        state.withLock { state in
+            guard state.home == .partial, state.claimed.covers(piece) else { return }
+            state.readBack.insert(contentsOf: piece)
+        }
+    }
+
     /// Whether blocks on disk are those of which the sum was taken.
     func reads(
         _ blocks: Range<Int>,

@@ -32,6 +32,8 @@ package final class Store: Sendable {
     package let settings: StoreSettings
     /// What was noteworthy at opening, as sentences for the log.
     package let notes: [String]
+    /// The directory is kept in memory, so that there is nothing to read back from.
+    let isMemory: Bool
     let fileSystem: any FileSystem
     let journal: Journal
     /// Its flock is what keeps a second process out.
@@ -52,6 +54,7 @@ package final class Store: Sendable {
         self.fileSystem = fileSystem
         self.journal = journal
         self.lockFile = lockFile
+        isMemory = fileSystem.isMemory(at: layout.root)
     }
 
     /// Makes or opens a data directory. Reads the journal and names, never data.

@@ -135,6 +135,46 @@ package struct SystemFileSystem: FileSystem {
         _ = posix_fadvise(file.rawValue, bytes.lowerBound, bytes.count, POSIX_FADV_DONTNEED)
     }
 
+    package func isMemory(at path: FilePath) -> Bool {
+        // statfs(2) is not in Swift's Glibc. The mount table is no longer than a few pages.
+        guard let device = try? status(at: path, followingLinks: true)?.device,
+            let table = try? text(ofProcessFile: "/proc/self/mountinfo")
+        else { return false }
+        let kind = Self.fileSystemType(ofDevice: device, mountinfo: table)
+        return kind == "tmpfs" || kind == "ramfs"
+    }
+
+    /// Files below /proc have no length. At most 1 MiB.
+    private func text(ofProcessFile path: FilePath) throws(Errno) -> String {
+        let file = try open(path, .read)
+        defer { try? close(file) }
+        var bytes: [UInt8] = []
+        while bytes.count < 1 << 20 {
+            var part = [UInt8](repeating: 0, count: 1 << 16)
+            let count = part.withUnsafeMutableBytes {
+                pread(file.rawValue, $0.baseAddress, $0.count, bytes.count)
+            }
+            if try checked(count) == 0 { break }
+            bytes += part[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The type of a mounted device in the words of proc(5): `36 35 98:0 / /mnt rw - ext4 …`.
+    package static func fileSystemType(ofDevice device: UInt64, mountinfo: String) -> Substring? {
+        // As glibc's major() and minor() take a device number apart.
+        let major = device >> 8 & 0xfff | device >> 32 & ~0xfff
+        let minor = device & 0xff | device >> 12 & ~0xff
+        for line in mountinfo.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 2, fields[2] == "\(major):\(minor)",
+                let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count
+            else { continue }
+            return fields[dash + 1]
+        }
+        return nil
+    }
+
     package func lock(_ file: FileDescriptor) throws(Errno) -> Bool {
         let result = flock(file.rawValue, LOCK_EX | LOCK_NB)
         if result == -1, errno == EWOULDBLOCK { return false }

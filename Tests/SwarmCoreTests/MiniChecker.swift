@@ -224,7 +224,7 @@ struct MiniChecker {
             if requests.reduce(0, { $0 + $1.length }) != session.pipeline.outstandingBytes {
                 fail("\(here): outstanding bytes do not add up")
             }
-            let bytesMax = settings.outstandingBytesMax + settings.requestLength
+            let bytesMax = settings.outstandingBytesMax + settings.longRequestLength
             if session.pipeline.outstandingBytes > bytesMax {
                 fail("\(here): too many outstanding")
             }

@@ -118,6 +118,7 @@ struct MiniPlan {
         for index in roles.indices {
             roles[index].settings.outstandingBytesMin = PieceGeometry.blockLength
             roles[index].settings.requestLength = PieceGeometry.blockLength
+            roles[index].settings.longRequestLength = PieceGeometry.blockLength
             if chance(2) { roles[index].start = .seed }
             if index > 0, chance(3) { roles[index].vice = .corruptsSometimes }
         }
@@ -156,6 +157,8 @@ struct MiniPlan {
         settings.listenPort = chance(6) ? nil : MiniSwarm.endpoint(index).port
         settings.activePiecesMax = 1 << Int.random(in: 0...6, using: &random)
         settings.requestLength = PieceGeometry.blockLength << Int.random(in: 0...4, using: &random)
+        settings.longRequestLength = 2 * settings.requestLength
+        settings.longRequestRate = 2 << 20
         settings.requestLengthMax =
             PieceGeometry.blockLength << Int.random(in: 0...6, using: &random)
         settings.outstandingBytesMin =

@@ -20,6 +20,7 @@ struct SwarmBench {
     ) throws {
         var settings = SwarmSettings()
         settings.requestLength = Self.block
+        settings.longRequestLength = Self.block
         settings.outstandingBytesMin = 2 * Self.block
         settings.outstandingBytesMax = 2 * Self.block
         change(&settings)

@@ -138,4 +138,30 @@ struct SwarmIntroductionTests {
         #expect(session.extended?.requestLengthMax == 65536)
         #expect(session.isUploadOnly)
     }
+
+    @Test("a peer that sends fast is asked for longer blocks, and one of another kind never")
+    func requestLength() throws {
+        var settings = SwarmSettings()
+        settings.longRequestRate = 1 << 20
+        var session = PeerSession(
+            ConnectionFacts(
+                id: Self.id,
+                peer: SwarmBench.peer(1),
+                endpoint: SwarmBench.endpoint(1),
+                isIncoming: true
+            ),
+            at: .origin
+        )
+        let geometry = try PieceGeometry(pieceLength: 1 << 22, fileLengths: [1 << 22])
+        let range = try #require(geometry.range(of: 0..<128, in: geometry.pieces[0]))
+        #expect(session.requestLength(settings, at: .origin) == settings.foreignRequestLength)
+        session.says(ExtendedHandshake(requestLengthMax: 1 << 20))
+        #expect(session.requestLength(settings, at: .origin) == settings.requestLength)
+        let soon = Instant.origin + .milliseconds(100)
+        session.pipeline.sent(range, at: .origin)
+        _ = session.pipeline.arrived(range, at: soon)
+        #expect(session.requestLength(settings, at: soon) == settings.longRequestLength)
+        let late = Instant.origin + .seconds(10)
+        #expect(session.requestLength(settings, at: late) == settings.requestLength)
+    }
 }

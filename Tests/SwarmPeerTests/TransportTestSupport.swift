@@ -199,9 +199,13 @@ final class MemorySink: BlockSink {
 
     private let stored = Mutex<[Block]>([])
     private let refused: UInt32?
+    private let gate: Gate?
 
-    /// Refuses blocks of one piece.
-    init(refusing piece: UInt32? = nil) { refused = piece }
+    /// Refuses blocks of one piece, and takes the others only while the gate is open.
+    init(refusing piece: UInt32? = nil, gate: Gate? = nil) {
+        refused = piece
+        self.gate = gate
+    }
 
     var blocks: [Block] { stored.withLock { $0 } }
 
@@ -212,10 +216,27 @@ final class MemorySink: BlockSink {
         of block: RawBlock,
         from connection: ConnectionID
     ) -> BlockOutcome {
+        gate?.pass()
         let block = Block(block: block, bytes: Array(bytes))
         stored.withLock { $0.append(block) }
         return .stored
     }
+}
+
+/// Holds a thread up until it is opened.
+final class Gate: Sendable {
+    private let semaphore = DispatchSemaphore(value: 0)
+    private let arrived = AsyncStream.makeStream(of: Void.self)
+
+    func pass() {
+        arrived.continuation.yield()
+        semaphore.wait()
+        semaphore.signal()
+    }
+
+    /// Waits until somebody stands before it.
+    func arrival() async { for await _ in arrived.stream { return } }
+    func open() { semaphore.signal() }
 }
 
 /// The fixture's file, on disk.

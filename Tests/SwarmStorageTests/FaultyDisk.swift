@@ -146,6 +146,7 @@ final class FaultyDisk: FileSystem {
         try base.reflink(file, to: target)
     }
     func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>) { base.dropCache(file, bytes) }
+    func isMemory(at path: FilePath) -> Bool { base.isMemory(at: path) }
     func lock(_ file: FileDescriptor) throws(Errno) -> Bool {
         _ = try count(.lock)
         return try base.lock(file)

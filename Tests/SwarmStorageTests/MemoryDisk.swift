@@ -45,12 +45,20 @@ final class MemoryDisk: FileSystem {
     private static let pageSize = 4096
     private let state: Mutex<State>
     private let reads = Atomic<Int>(0)
+    private let saysMemory: Bool
 
     /// Reads so far.
     var readCount: Int { reads.load(ordering: .relaxed) }
 
-    init() { state = Mutex(State()) }
-    private init(_ initial: State) { state = Mutex(initial) }
+    /// `saysMemory` makes it pass for a disk without a medium.
+    init(saysMemory: Bool = false) {
+        state = Mutex(State())
+        self.saysMemory = saysMemory
+    }
+    private init(_ initial: State) {
+        state = Mutex(initial)
+        saysMemory = false
+    }
 
     /// Bytes of all files together beyond which writes fail.
     func limit(to capacity: Int) { state.withLock { $0.capacity = capacity } }
@@ -402,6 +410,8 @@ final class MemoryDisk: FileSystem {
     }
 
     func dropCache(_ file: FileDescriptor, _ bytes: Range<Int>) {}
+
+    func isMemory(at path: FilePath) -> Bool { saysMemory }
 
     func lock(_ file: FileDescriptor) throws(Errno) -> Bool {
         try locked { state throws(Errno) in

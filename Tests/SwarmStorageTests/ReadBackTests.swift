@@ -8,7 +8,8 @@ import Testing
 @Suite struct ReadBackTests {
     private let disk = MemoryDisk()
 
-    private func open() throws -> Store {
+    private func open(_ disk: MemoryDisk? = nil) throws -> Store {
+        let disk = disk ?? self.disk
         var settings = StoreSettings()
         settings.spareBytesMin = 0
         return try Store.open(directory: "/data", settings: settings, fileSystem: disk)
@@ -82,5 +83,23 @@ import Testing
         let before = disk.readCount
         #expect(try holding.seal(file(sample)) == .sealed)
         #expect(disk.readCount == before)
+    }
+
+    @Test("in memory alone nothing is read back except what an earlier process wrote")
+    func memoryOnly() throws {
+        let disk = MemoryDisk(saysMemory: true)
+        let sample = try SampleVersion.varied()
+        var holding: Holding? = try open(disk).holding(of: sample.info, layers: sample.layers)
+        try fetch([0], #require(holding), sample)
+        holding = nil
+        let root = try #require(sample.info.files[0].piecesRoot)
+        let store = try open(disk)
+        disk.alter(store.layout.partial(root)) { $0[40] ^= 4 }
+        let next = try store.holding(of: sample.info, layers: sample.layers)
+        try fetch([1, 2], next, sample)
+        try next.readBack(sample.pieces([1, 2]))
+        let before = disk.readCount
+        #expect(try next.seal(file(sample)) == .damaged(sample.pieces([0])))
+        #expect(disk.readCount == before + 1)
     }
 }

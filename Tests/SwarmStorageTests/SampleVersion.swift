@@ -111,7 +111,8 @@ extension Holding {
             guard let range = geometry.range(of: number..<number + 1, in: piece) else { continue }
             let part = Array(bytes[range.offset..<range.offset + range.length])
             try part.withUnsafeBufferPointer { part throws(StorageError) in
-                try write(UnsafeRawBufferPointer(part), to: range)
+                let part = UnsafeRawBufferPointer(part)
+                try write(part, to: range, sums: sums(of: part))
             }
         }
     }

@@ -21,24 +21,29 @@ struct BlockAssembly {
 
     private var length: Int { Int(block.length) }
 
-    /// Takes payload from the front of `input`. Returns what `store` said once the block is whole.
-    mutating func take(
-        from input: inout ByteBuffer,
-        loop: LoopResources,
-        store: (UnsafeRawBufferPointer) -> BlockOutcome
-    ) -> BlockOutcome? {
+    /// What came of a whole block.
+    enum Whole {
+        case unwanted
+        /// It lies in the receive buffer, of which this is a part.
+        case inPlace(ByteBuffer)
+        /// It is in a buffer of the pool, asked for with the block's length, which the caller must
+        /// give back.
+        case pooled(ByteBuffer)
+    }
+
+    /// Takes payload from the front of `input`. Returns the block when it is whole.
+    mutating func take(from input: inout ByteBuffer, loop: LoopResources) -> Whole? {
         let count = min(length - received, input.readableBytes)
-        defer { input.moveReaderIndex(forwardBy: count) }
         received += count
-        guard isWanted else { return received == length ? .discarded : nil }
-        if count == length {
-            return input.withUnsafeReadableBytes { store(.init(rebasing: $0[..<count])) }
+        guard isWanted else {
+            input.moveReaderIndex(forwardBy: count)
+            return received == length ? .unwanted : nil
         }
+        if count == length { return input.readSlice(length: count).map { .inPlace($0) } }
         copy(count, from: input, loop: loop)
+        input.moveReaderIndex(forwardBy: count)
         guard received == length else { return nil }
-        let outcome = buffer?.withUnsafeReadableBytes(store)
-        release(to: loop)
-        return outcome
+        return buffer.take().map { .pooled($0) }
     }
 
     /// Gives the buffer back when the connection ends amid a block.

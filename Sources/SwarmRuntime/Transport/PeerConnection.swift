@@ -8,7 +8,7 @@ package final class PeerConnection: PieceTransport {
     package let id: ConnectionID
     private let gauges: TransportGauges
     private let outbox: Locked<Outbox>
-    private let handler: NIOLoopBound<PeerConnectionHandler>
+    let handler: NIOLoopBound<PeerConnectionHandler>
 
     init(
         id: ConnectionID,

@@ -43,15 +43,81 @@ extension PeerConnectionHandler {
     }
 
     private func receivePayload(from buffer: inout ByteBuffer, of session: Session) {
-        guard let block = assembly?.block else { return }
-        let sink = session.swarm.sink
-        let id = session.connection.id
-        let outcome = assembly?.take(from: &buffer, loop: loop) { bytes in
-            sink.store(bytes, of: block, from: id)
-        }
-        guard let outcome else { return }
+        guard let block = assembly?.block, let whole = assembly?.take(from: &buffer, loop: loop)
+        else { return }
         assembly = nil
-        emit(.block(block, outcome))
+        switch whole {
+        case .unwanted: emit(.block(block, .discarded))
+        case .inPlace(let bytes) where !mustHandOver(block):
+            emit(.block(block, storeHere(bytes, of: block, session)))
+        case .inPlace(let bytes):
+            // The receive buffer is needed for the next read.
+            var copy = loop.pool.take(capacity: Int(block.length), allocator: .init())
+            copy.writeImmutableBuffer(bytes)
+            handOver(copy, of: block, session)
+        case .pooled(let bytes): handOver(bytes, of: block, session)
+        }
+    }
+
+    // MARK: Storing
+
+    private func storeHere(
+        _ bytes: ByteBuffer,
+        of block: RawBlock,
+        _ session: Session
+    ) -> BlockOutcome {
+        resources.storeThreads.whileStoring {
+            bytes.withUnsafeReadableBytes {
+                session.swarm.sink.store($0, of: block, from: session.connection.id)
+            }
+        }
+    }
+
+    /// Blocks are stored in the order in which they came.
+    private func mustHandOver(_ block: RawBlock) -> Bool {
+        handedOverBytes > 0 || block.length >= resources.limits.handedOverLengthMin
+    }
+
+    /// Has the block stored by another thread, or does it here when none is free.
+    private func handOver(_ bytes: ByteBuffer, of block: RawBlock, _ session: Session) {
+        let job = StoreLine.Job(
+            block: block,
+            buffer: bytes,
+            sink: session.swarm.sink,
+            connection: session.connection.id
+        )
+        guard mustHandOver(block), storeLine(of: session).add(job) else {
+            let outcome = storeHere(bytes, of: block, session)
+            loop.pool.giveBack(bytes, capacity: Int(block.length))
+            return emit(.block(block, outcome))
+        }
+        handedOverBytes += Int(block.length)
+        resources.gauges.handedOverBytes.add(Int(block.length))
+        held.append(nil)
+        if handedOverBytes >= resources.limits.handedOverBytesMax { pauseReading() }
+    }
+
+    private func storeLine(of session: Session) -> StoreLine {
+        if let line { return line }
+        let handler = session.connection.handler
+        let made = StoreLine(resources.storeThreads, loop: handler.eventLoop) { job, outcome in
+            handler.value.stored(job, outcome)
+        }
+        line = made
+        return made
+    }
+
+    private func stored(_ job: StoreLine.Job, _ outcome: BlockOutcome) {
+        loop.pool.giveBack(job.buffer, capacity: Int(job.block.length))
+        handedOverBytes -= Int(job.block.length)
+        resources.gauges.handedOverBytes.subtract(Int(job.block.length))
+        release(.block(job.block, outcome))
+        if isReadingPaused, handedOverBytes <= resources.limits.handedOverBytesMax / 2 {
+            isReadingPaused = false
+            updateReading()
+        }
+        scheduleDelivery()
+        if handedOverBytes == 0 { finishIfDue() }
     }
 
     // MARK: Back-pressure
@@ -63,7 +129,20 @@ extension PeerConnectionHandler {
         else { return }
         isSuspended = true
         resources.gauges.suspendedConnections.add(1)
-        try? channelContext?.channel.syncOptions?.setOption(.autoRead, value: false)
+        updateReading()
+    }
+
+    /// The threads that store lag behind. What has been read is taken up all the same.
+    private func pauseReading() {
+        guard !isReadingPaused, closeReason == nil else { return }
+        isReadingPaused = true
+        updateReading()
+    }
+
+    private func updateReading() {
+        guard closeReason == nil else { return }
+        let reads = !isSuspended && !isReadingPaused
+        try? channelContext?.channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     /// Keeps what had been read before reading stopped. A remote that closed is read to its end
@@ -89,7 +168,6 @@ extension PeerConnectionHandler {
             receive(&kept)
             deliver()
         }
-        guard !isSuspended, closeReason == nil else { return }
-        try? channelContext?.channel.syncOptions?.setOption(.autoRead, value: true)
+        if !isSuspended { updateReading() }
     }
 }

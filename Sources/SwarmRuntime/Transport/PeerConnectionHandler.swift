@@ -51,8 +51,15 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     /// Bytes that arrived while reading was suspended.
     var backlog: ByteBuffer?
     var isSuspended = false
+    /// Where blocks go to be stored by another thread; made for the first.
+    var line: StoreLine?
+    var handedOverBytes = 0
+    var isReadingPaused = false
     // Events, see below.
     private var events: [ConnectionEvent] = []
+    /// Events behind a block that is being stored by another thread; nil for such a block.
+    var held: CircularBuffer<ConnectionEvent?> = []
+    private var isFinishing = false
     private(set) var unacknowledged = 0
     private var isDeliveryScheduled = false
     // Sending, see PeerConnectionHandler+Sending.swift.
@@ -135,10 +142,19 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
             return
         }
         releaseBuffers()
-        session.connection.finish()
-        events.append(.closed(reason))
+        if !isFinishing { session.connection.finish() }
+        isFinishing = true
+        finishIfDue()
+    }
+
+    /// Delivers the last event once every block that had arrived is stored.
+    func finishIfDue() {
+        guard isFinishing, handedOverBytes == 0, case .open = phase, let closeReason else { return }
+        events.append(.closed(closeReason))
         deliver()
         phase = .closed
+        // It refers to this handler.
+        line = nil
     }
 
     private func releaseBuffers() {
@@ -211,9 +227,21 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     // MARK: Events
 
     /// Events that the driver has yet to process, delivered or about to be.
-    var outstandingEvents: Int { unacknowledged + events.count }
+    var outstandingEvents: Int { unacknowledged + events.count + held.count }
 
-    func emit(_ event: ConnectionEvent) { events.append(event) }
+    func emit(_ event: ConnectionEvent) {
+        if held.isEmpty { events.append(event) } else { held.append(event) }
+    }
+
+    /// The first block that was held is stored: its event goes, with those behind it.
+    func release(_ event: ConnectionEvent) {
+        precondition(!held.isEmpty && held.removeFirst() == nil, "no block is being stored")
+        events.append(event)
+        while let next = held.first, let event = next {
+            events.append(event)
+            held.removeFirst()
+        }
+    }
 
     func acknowledged(_ count: Int) { unacknowledged = max(0, unacknowledged - count) }
 

@@ -6,6 +6,8 @@ package final class TransportGauges: Sendable {
     /// Bytes of buffers with a block in progress, and of buffers with small blocks on their way
     /// out.
     package let busyBufferBytes = Atomic<Int>(0)
+    /// Bytes of blocks that wait to be stored by another thread; part of ``busyBufferBytes``.
+    package let handedOverBytes = Atomic<Int>(0)
     /// Bytes of idle buffers, kept for the next block.
     package let pooledBytes = Atomic<Int>(0)
     /// Bytes accepted for sending and not yet handed to the kernel, files included.

@@ -5,7 +5,7 @@ package struct TransportLimits: Hashable, Sendable {
     package var unauthenticatedMax = 64
     /// Connections in all, accepted and dialled. Each costs a descriptor and, while a block is in
     /// progress, up to ``blockLengthMax`` bytes: 512 MiB if all remotes send a block slowly at
-    /// once.
+    /// once; and ``handedOverBytesMax`` for each store thread's.
     package var connectionsMax = 512
     /// Connections with one remote IP address. Many peers share an address in laboratories and
     /// behind address translation; few keeps one remote from taking every place.
@@ -35,6 +35,12 @@ package struct TransportLimits: Hashable, Sendable {
     package var copiedBlockLengthMax = 64 << 10
     /// Most bytes of small blocks in one write.
     package var sendBufferLength = 256 << 10
+    /// Blocks shorter than this are stored by the loop that received them: handing one over costs
+    /// two wake-ups.
+    package var handedOverLengthMin = 128 << 10
+    /// Bytes of one connection that wait to be stored by another thread before reading stops. One
+    /// read and one block may come on top.
+    package var handedOverBytesMax = 4 << 20
     /// Files that one connection sends from at the same time; each is a descriptor. More are read
     /// instead.
     package var openFilesMax = 4

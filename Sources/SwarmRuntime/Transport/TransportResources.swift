@@ -8,12 +8,19 @@ package final class TransportResources: Sendable {
     package let limits: TransportLimits
     package let gauges = TransportGauges()
     let census: ConnectionCensus
+    let storeThreads: StoreThreads
     private let loops = Locked<[ObjectIdentifier: NIOLoopBound<LoopResources>]>([:])
 
-    /// The group is the caller's: it is not shut down here.
-    package init(group: any EventLoopGroup, limits: TransportLimits = TransportLimits()) {
+    /// The group is the caller's: it is not shut down here. Beside its loops, `storeThreadCount`
+    /// threads store blocks; with none, the loops do.
+    package init(
+        group: any EventLoopGroup,
+        limits: TransportLimits = TransportLimits(),
+        storeThreadCount: Int = 0
+    ) {
         self.group = group
         self.limits = limits
+        storeThreads = StoreThreads(count: storeThreadCount)
         census = ConnectionCensus(limits: limits)
     }
 
@@ -25,6 +32,7 @@ package final class TransportResources: Sendable {
         let channels = census.shutDown()
         for channel in channels { channel.close(promise: nil) }
         for channel in channels { try? await channel.closeFuture.get() }
+        await storeThreads.shutDown()
     }
 
     /// The resources of a loop. Called on it.
