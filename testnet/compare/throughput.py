@@ -91,6 +91,7 @@ def measure(contestant, count, size):
     memory = sampler.end()
     serving = contestant.seed_cpu() - before
     contestant.check()
+    contestant.clean()
     seconds = max(result.seconds for result in results)
     moved = size * count
     return {
