@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOPosix
 import SwarmModel
@@ -71,12 +72,37 @@ struct TransportLimitTests {
         await first.close()
     }
 
+    /// A TCP port of the loopback address on which nobody listens, and nobody can.
+    private struct SilentPort {
+        let endpoint: Endpoint
+        private let descriptor: CInt
+
+        init() throws {
+            descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let status = withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+                }
+            }
+            try #require(status == 0)
+            let port = UInt16(bigEndian: address.sin_port)
+            endpoint = Endpoint(address: .v4(0x7F00_0001), port: port)
+        }
+
+        func release() { close(descriptor) }
+    }
+
     @Test("a dial that nobody answers says why")
     func refusedDial() async throws {
         let resources = resources()
-        let listener = try await listen(resources)
-        await listener.close()
-        let code = await code { try await dial(listener.localEndpoint, resources) }
+        // Bound, so that nobody else in this process gets the port, but not listening.
+        let bound = try SilentPort()
+        defer { bound.release() }
+        let code = await code { try await dial(bound.endpoint, resources) }
         guard case .connectFailed(let why) = code else {
             Issue.record("\(String(describing: code))")
             return
