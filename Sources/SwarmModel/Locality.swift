@@ -56,6 +56,16 @@ package struct Locality: Hashable, Sendable, Comparable, CustomStringConvertible
         return (0..<count).first { labels[$0] != other.labels[$0] } ?? count
     }
 
+    /// The domain around it at a level: its first `level` labels, or all when it has fewer.
+    package func ancestor(level: Int) -> Locality {
+        level >= labels.count ? self : Locality(validated: Array(labels.prefix(max(0, level))))
+    }
+
+    /// Whether a host there is inside of this domain. Everything is inside of the unknown one.
+    package func contains(_ other: Locality) -> Bool {
+        labels.count <= other.labels.count && commonLevels(with: other) == labels.count
+    }
+
     /// How near two hosts are, by the names of the first three levels.
     package func proximity(to other: Locality) -> Proximity {
         guard !labels.isEmpty, !other.labels.isEmpty else { return .unknown }
