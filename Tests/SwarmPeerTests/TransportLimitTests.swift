@@ -78,7 +78,8 @@ struct TransportLimitTests {
         private let descriptor: CInt
 
         init() throws {
-            descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            let descriptor = socket(AF_INET, CInt(SOCK_STREAM.rawValue), 0)
+            self.descriptor = descriptor
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
