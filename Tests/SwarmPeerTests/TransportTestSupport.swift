@@ -328,7 +328,12 @@ struct EmbeddedEnd {
 
     enum Side { case accepting, dialling(EventLoopPromise<Void>) }
 
-    init(_ end: End, limits: TransportLimits = TransportLimits(), isDialling: Bool = false) throws {
+    init(
+        _ end: End,
+        limits: TransportLimits = TransportLimits(),
+        isDialling: Bool = false,
+        direct: DirectReceive? = nil
+    ) throws {
         self.end = end
         resources = TransportResources(group: channel.eventLoop, limits: limits)
         let handler = PeerConnectionHandler(
@@ -337,6 +342,7 @@ struct EmbeddedEnd {
                 : .accepting(end),
             remote: Fixture.loopback,
             resources: resources,
+            direct: direct,
             on: channel.eventLoop
         )
         try channel.pipeline.syncOperations.addHandler(handler)

@@ -7,6 +7,10 @@ import Synchronization
 /// Invariant: `idleBytes` is the sum of the capacities of the idle buffers and at most
 /// `idleBytesMax`.
 struct BufferPool {
+    /// Every buffer of more than ``roomFrom`` bytes has so many more: the header of a frame fits
+    /// behind a block. The memory behind them is reserved and never touched.
+    static let room = 13
+    private static let roomFrom = 64 << 10
     private static let capacityMin = 16 << 10
     private static let sizeClasses = 8
 
@@ -25,7 +29,9 @@ struct BufferPool {
         let (sizeClass, rounded) = Self.sizeClass(of: capacity)
         gauges.busyBufferBytes.add(rounded)
         guard sizeClass < Self.sizeClasses, var buffer = idle[sizeClass].popLast() else {
-            return allocator.buffer(capacity: rounded)
+            return allocator.buffer(
+                capacity: rounded < Self.roomFrom ? rounded : rounded + Self.room
+            )
         }
         idleBytes -= rounded
         gauges.pooledBytes.subtract(rounded)
@@ -41,6 +47,11 @@ struct BufferPool {
         idleBytes += rounded
         gauges.pooledBytes.add(rounded)
         idle[sizeClass].append(buffer)
+    }
+
+    /// A buffer that was lent is gone.
+    func forget(capacity: Int) {
+        gauges.busyBufferBytes.subtract(Self.sizeClass(of: capacity).capacity)
     }
 
     private static func sizeClass(of capacity: Int) -> (index: Int, capacity: Int) {

@@ -65,18 +65,23 @@ final class LoopResources {
     }
 }
 
-/// Reads into the loop's one receive buffer. The channel itself keeps only the first buffer that it
-/// was given, which is therefore small: an idle connection holds no receive memory.
+/// Reads into the loop's one receive buffer, or where ``DirectReceive`` says. The channel itself
+/// keeps only the first buffer that it was given, which is therefore small: an idle connection
+/// holds no receive memory.
 struct SharedReceiveAllocator: RecvByteBufferAllocator {
     private static let firstCapacity = 256
     private let loop: NIOLoopBound<LoopResources>
+    private let direct: NIOLoopBound<DirectReceive>
     private var hasRead = false
 
-    init(_ loop: NIOLoopBound<LoopResources>) { self.loop = loop }
+    init(_ loop: NIOLoopBound<LoopResources>, _ direct: NIOLoopBound<DirectReceive>) {
+        self.loop = loop
+        self.direct = direct
+    }
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         guard hasRead else { return allocator.buffer(capacity: Self.firstCapacity) }
-        return loop.value.takeReceiveBuffer(allocator: allocator)
+        return direct.value.take() ?? loop.value.takeReceiveBuffer(allocator: allocator)
     }
 
     /// Nil and true below tell the channel to ask for a buffer at each read rather than keep its

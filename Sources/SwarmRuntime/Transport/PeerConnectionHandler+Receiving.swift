@@ -4,6 +4,18 @@ import SwarmModel
 extension PeerConnectionHandler {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
+        switch direct?.arrived() ?? .shared {
+        case .direct: receiveDirectly(buffer)
+        case .refused(let offered):
+            assembly?.takeBack(unfilled: offered)
+            receiveShared(&buffer)
+        case .shared: receiveShared(&buffer)
+        case .lost: close(.ioError("a read of the socket brought nothing"))
+        }
+        offerBuffer()
+    }
+
+    private func receiveShared(_ buffer: inout ByteBuffer) {
         receive(&buffer)
         loop.giveBackReceiveBuffer(buffer)
     }
@@ -57,6 +69,31 @@ extension PeerConnectionHandler {
             handOver(copy, of: block, session)
         case .pooled(let bytes): handOver(bytes, of: block, session)
         }
+    }
+
+    // MARK: Long blocks, without a copy
+
+    /// Lets the next read go where the block is gathered, when it is long: such blocks come one
+    /// behind the other, and with a read that ends at the header of the next none is copied.
+    private func offerBuffer() {
+        guard let direct, closeReason == nil, !isSuspended, let length = assembly?.block.length,
+            length >= resources.limits.handedOverLengthMin,
+            let buffer = assembly?.lend(loop: loop)
+        else { return }
+        direct.offer(buffer)
+    }
+
+    /// Takes the block's buffer with what a read has added: more of the block, and behind its end
+    /// the header of the next frame.
+    private func receiveDirectly(_ filled: ByteBuffer) {
+        guard closeReason == nil, case .open(let session) = phase, let block = assembly?.block,
+            var rest = assembly?.takeBack(filled)
+        else { return }
+        if assembly?.isWhole == true, let bytes = assembly?.finish() {
+            assembly = nil
+            handOver(bytes, of: block, session)
+        }
+        receive(&rest)
     }
 
     // MARK: Storing

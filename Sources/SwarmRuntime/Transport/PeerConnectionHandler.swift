@@ -48,6 +48,8 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     // Receiving, see PeerConnectionHandler+Receiving.swift.
     var reader: FrameReader
     var assembly: BlockAssembly?
+    /// Nil when what arrives has passed another handler, which has buffers of its own.
+    let direct: DirectReceive?
     /// Bytes that arrived while reading was suspended.
     var backlog: ByteBuffer?
     var isSuspended = false
@@ -73,9 +75,11 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         role: Role,
         remote: Endpoint,
         resources: TransportResources,
+        direct: DirectReceive? = nil,
         on eventLoop: any EventLoop
     ) {
         self.role = role
+        self.direct = direct
         self.remote = remote
         self.resources = resources
         loop = resources.ofLoop(eventLoop).value

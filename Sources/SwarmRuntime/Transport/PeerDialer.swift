@@ -80,11 +80,12 @@ package struct PeerDialer: Sendable {
             resources.gauges.refusedConnections.add(1)
             throw Refused()
         }
-        try PeerSocket.prepare(channel, resources: resources)
+        let direct = try PeerSocket.prepare(channel, resources: resources)
         let handler = PeerConnectionHandler(
             role: role,
             remote: remote,
             resources: resources,
+            direct: direct,
             on: channel.eventLoop
         )
         try channel.pipeline.syncOperations.addHandler(handler)

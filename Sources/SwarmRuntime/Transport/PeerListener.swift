@@ -67,11 +67,12 @@ package struct PeerListener: Sendable {
             // Failing here closes the connection at once.
             throw Refused()
         }
-        try PeerSocket.prepare(channel, resources: resources)
+        let direct = try PeerSocket.prepare(channel, resources: resources)
         let handler = PeerConnectionHandler(
             role: .accepting(lookup),
             remote: remote,
             resources: resources,
+            direct: direct,
             on: channel.eventLoop
         )
         try channel.pipeline.syncOperations.addHandler(handler)

@@ -10,16 +10,22 @@ import NIOCore
 
 /// How the sockets of peers are set up, accepted and dialled alike.
 enum PeerSocket {
-    /// Called on the channel's event loop before its first read.
-    static func prepare(_ channel: any Channel, resources: TransportResources) throws {
-        guard let options = channel.syncOptions else { return }
+    /// Called on the channel's event loop before its first read. What is returned is for the
+    /// connection's handler, if that reads what comes from the socket as it is.
+    static func prepare(
+        _ channel: any Channel,
+        resources: TransportResources
+    ) throws -> DirectReceive {
+        let direct = DirectReceive()
+        guard let options = channel.syncOptions else { return direct }
         // A request or a have must not wait for the next block.
         try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
         try options.setOption(.socketOption(.so_keepalive), value: 1)
         // One read per wake-up: each may bring a megabyte, and other connections have their turn.
         try options.setOption(.maxMessagesPerRead, value: 1)
         let loop = resources.ofLoop(channel.eventLoop)
-        try options.setOption(.recvAllocator, value: SharedReceiveAllocator(loop))
+        let bound = NIOLoopBound(direct, eventLoop: channel.eventLoop)
+        try options.setOption(.recvAllocator, value: SharedReceiveAllocator(loop, bound))
         #if os(Linux)
             let milliseconds = resources.limits.userTimeout.components.seconds * 1000
             try? options.setOption(
@@ -28,6 +34,7 @@ enum PeerSocket {
             )
             setCongestionControl(of: channel)
         #endif
+        return direct
     }
 
     #if os(Linux)
