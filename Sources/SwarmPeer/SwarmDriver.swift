@@ -94,6 +94,9 @@ package actor SwarmDriver {
     var resumedBytes = 0
     var trackerProblem: String?
 
+    /// Nearly always the one event that is being handled.
+    private var eventsDue: [SwarmEvent] = []
+    private var isHandling = false
     private var timer: Scheduled<Void>?
     private var timerDue: Instant?
     private(set) var isStopping = false
@@ -213,11 +216,18 @@ package actor SwarmDriver {
 
     // MARK: Events and time
 
-    /// Gives the core an event and carries out what it answers.
+    /// Gives the core an event and carries out what it answers. An event that comes from carrying
+    /// out an action (hashes that were checked) waits until all actions of its list are done.
     func handle(_ event: SwarmEvent) {
-        var actions: [SwarmAction] = []
-        swarm.handle(event, at: clock.now, into: &actions)
-        perform(actions)
+        eventsDue.append(event)
+        guard !isHandling else { return }
+        isHandling = true
+        while !eventsDue.isEmpty {
+            var actions: [SwarmAction] = []
+            swarm.handle(eventsDue.removeFirst(), at: clock.now, into: &actions)
+            perform(actions)
+        }
+        isHandling = false
         schedule()
     }
 
