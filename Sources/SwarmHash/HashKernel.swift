@@ -12,6 +12,8 @@ internal import SwarmModel
 package enum HashKernel: String, CaseIterable, Hashable, Sendable, CustomStringConvertible {
     /// Sixteen inputs side by side in AVX-512 registers.
     case avx512
+    /// Four inputs interleaved on the SHA extensions, with the registers of AVX-512.
+    case shaniWide = "shani-wide"
     /// Four inputs interleaved on the SHA extensions.
     case shani
     /// One after the other by libcrypto: always there, and the oracle of the others.
@@ -20,6 +22,7 @@ package enum HashKernel: String, CaseIterable, Hashable, Sendable, CustomStringC
     package var description: String {
         switch self {
         case .avx512: "AVX-512, 16 lanes"
+        case .shaniWide: "SHA-NI, 4 streams, wide registers"
         case .shani: "SHA-NI, 4 streams"
         case .openssl: "libcrypto"
         }
@@ -28,12 +31,13 @@ package enum HashKernel: String, CaseIterable, Hashable, Sendable, CustomStringC
     package var isAvailable: Bool {
         switch self {
         case .avx512: Self.hasAVX512
+        case .shaniWide: Self.hasSHANI && Self.hasAVX512
         case .shani: Self.hasSHANI
         case .openssl: true
         }
     }
 
-    /// The kernels that this processor has, fastest first.
+    /// The kernels that this processor has, libcrypto last.
     package static var available: [HashKernel] { allCases.filter(\.isAvailable) }
 
     private static let hasAVX512 = shoal_sha256_has_avx512()
@@ -42,7 +46,7 @@ package enum HashKernel: String, CaseIterable, Hashable, Sendable, CustomStringC
 
 /// Which kernel a process uses, and whether it is the one that was asked for.
 package struct HashKernelChoice: Hashable, Sendable {
-    /// Environment variable that names a kernel: `avx512`, `shani` or `openssl`.
+    /// Environment variable that names a kernel: `avx512`, `shani-wide`, `shani` or `openssl`.
     package static let variable = "SHOAL_HASH"
 
     package let kernel: HashKernel
@@ -51,21 +55,26 @@ package struct HashKernelChoice: Hashable, Sendable {
     /// The named kernel is unknown or not on this processor, so libcrypto is used instead.
     package var isFallback: Bool { requested != nil && requested != kernel.rawValue }
 
-    /// The fastest of `available` unless `requested` names one.
-    package init(requested: String?, available: [HashKernel]) {
+    /// The one that `fastest` finds among `available`, unless `requested` names one.
+    package init(
+        requested: String?,
+        available: [HashKernel],
+        fastest: ([HashKernel]) -> HashKernel
+    ) {
         let name = requested.flatMap { $0.isEmpty ? nil : $0 }
         self.requested = name
         if let name {
             kernel = available.first { $0.rawValue == name } ?? .openssl
         } else {
-            kernel = available.first ?? .openssl
+            kernel = fastest(available)
         }
     }
 
     /// The choice of this process, made at first use.
     package static let ofProcess = HashKernelChoice(
         requested: getenv(variable).map { String(cString: $0) },
-        available: HashKernel.available
+        available: HashKernel.available,
+        fastest: HashKernel.fastest(among:)
     )
 }
 
@@ -100,16 +109,24 @@ struct EqualInputs {
 
 extension HashKernel {
     /// From this many inputs on, a call for sixteen lanes is faster than SHA-NI although lanes
-    /// idle: it takes as long as SHA-NI for ten (speeds relative to libcrypto 2.8 and 1.7).
-    private static let avx512CountMin = 10
+    /// idle, where AVX-512 is the faster of the two at all.
+    private static let avx512CountMin = 13
 
     func hash(_ inputs: EqualInputs, into digests: UnsafeMutablePointer<Digest>) {
         precondition(isAvailable, "this processor has no \(self)")
         switch self {
         case .avx512:
             let done = Self.hashAVX512(inputs, into: digests)
-            let rest: HashKernel = Self.hasSHANI ? .shani : .openssl
+            let rest: HashKernel = Self.hasSHANI ? .shaniWide : .openssl
             rest.hash(inputs.dropFirst(done), into: digests + done)
+        case .shaniWide:
+            shoal_sha256_shani_wide(
+                inputs.base,
+                inputs.stride,
+                inputs.length,
+                inputs.count,
+                digests
+            )
         case .shani:
             shoal_sha256_shani(inputs.base, inputs.stride, inputs.length, inputs.count, digests)
         case .openssl:

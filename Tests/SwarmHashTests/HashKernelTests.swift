@@ -55,24 +55,56 @@ struct HashKernelTests {
         }
     }
 
-    @Test("libcrypto is always available, and the list is fastest first")
+    @Test("every length near a block's edge, and every count of inputs, comes out as by libcrypto")
+    func edges() {
+        let all = randomBytes(34 * 16384, seed: 34)
+        all.withUnsafeBytes { all in
+            for kernel in HashKernel.available {
+                for length in [0, 1, 63, 64, 65, 127, 128, 16320, 16383] {
+                    for count in [0, 1, 2, 3, 4, 5, 7, 8, 12, 13, 15, 16, 17, 29, 32, 33] {
+                        let bytes = UnsafeRawBufferPointer(
+                            rebasing: all[..<(count * 16384 + length)]
+                        )
+                        let leaves = LeafHasher.leaves(of: bytes, using: kernel)
+                        let oracle = LeafHasher.leaves(of: bytes, using: .openssl)
+                        #expect(leaves == oracle, "\(kernel), \(count) leaves, \(length) bytes")
+                    }
+                }
+            }
+        }
+    }
+
+    @Test("libcrypto is always available and the last resort")
     func available() {
         #expect(HashKernel.available.last == .openssl)
-        #expect(HashKernel.allCases == [.avx512, .shani, .openssl])
+        #expect(HashKernel.allCases == [.avx512, .shaniWide, .shani, .openssl])
+    }
+
+    // Which one says nothing: without optimisation ours are slower than libcrypto.
+    @Test("the trial of speed picks a kernel that is there")
+    func trial() {
+        let fastest = HashKernel.fastest(among: HashKernel.available)
+        #expect(HashKernel.available.contains(fastest))
+        #expect(HashKernel.fastest(among: [.openssl]) == .openssl)
+        #expect(HashKernel.fastest(among: []) == .openssl)
+    }
+
+    private func choice(_ requested: String?, _ available: [HashKernel]) -> HashKernelChoice {
+        HashKernelChoice(requested: requested, available: available) { $0[0] }
     }
 
     @Test("without a request the fastest kernel is chosen")
-    func choice() {
+    func unnamedChoice() {
         let all = HashKernel.allCases
-        #expect(HashKernelChoice(requested: nil, available: all).kernel == .avx512)
-        #expect(HashKernelChoice(requested: nil, available: [.shani, .openssl]).kernel == .shani)
-        #expect(HashKernelChoice(requested: "", available: all).requested == nil)
-        #expect(!HashKernelChoice(requested: nil, available: all).isFallback)
+        #expect(choice(nil, all).kernel == .avx512)
+        #expect(choice(nil, [.shani, .openssl]).kernel == .shani)
+        #expect(choice("", all).requested == nil)
+        #expect(!choice(nil, all).isFallback)
     }
 
     @Test("a named kernel is chosen when it is there", arguments: HashKernel.allCases)
     func namedChoice(kernel: HashKernel) {
-        let choice = HashKernelChoice(requested: kernel.rawValue, available: HashKernel.allCases)
+        let choice = choice(kernel.rawValue, HashKernel.allCases)
         #expect(choice.kernel == kernel)
         #expect(!choice.isFallback)
     }
@@ -80,7 +112,7 @@ struct HashKernelTests {
     @Test("an unknown or missing kernel falls back to libcrypto and says so")
     func fallback() {
         for name in ["avx512", "AVX512", "neon"] {
-            let choice = HashKernelChoice(requested: name, available: [.shani, .openssl])
+            let choice = choice(name, [.shani, .openssl])
             #expect(choice.kernel == .openssl)
             #expect(choice.isFallback)
             #expect(choice.requested == name)
