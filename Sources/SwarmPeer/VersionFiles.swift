@@ -164,7 +164,11 @@ extension VersionFiles: BlockSource {
             let number = pieces.lowerBound + next / geometry.blocksPerPiece
             guard let piece = geometry.piece(number), verified[piece] else { throw NotVerified() }
             let first = next % geometry.blocksPerPiece
-            let count = min(leaves.upperBound - next, geometry.blockCount(of: piece) - first)
+            let count = min(
+                leaves.upperBound - next,
+                geometry.blockCount(of: piece) - first,
+                Self.leavesPerRead
+            )
             guard let range = geometry.range(of: first..<first + count, in: piece) else {
                 throw NotVerified()
             }
@@ -178,4 +182,7 @@ extension VersionFiles: BlockSource {
     }
 
     struct NotVerified: Error {}
+
+    /// Leaves read at once to answer a request: 512 KiB, however long the piece is.
+    private static let leavesPerRead = 32
 }
