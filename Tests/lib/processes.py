@@ -137,10 +137,14 @@ class Process:
 
     def memory_peak(self):
         """The largest resident set so far in bytes; None when the process has ended."""
+        return self.memory("VmHWM")
+
+    def memory(self, field):
+        """A line of /proc/PID/status in bytes, such as RssAnon; None when the process has ended."""
         try:
             with open(f"/proc/{self.pid}/status") as status:
                 for line in status:
-                    if line.startswith("VmHWM:"):
+                    if line.startswith(f"{field}:"):
                         return int(line.split()[1]) * 1024
         except (FileNotFoundError, ProcessLookupError):
             pass
