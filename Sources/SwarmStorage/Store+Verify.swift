@@ -53,15 +53,25 @@ extension Store {
     }
 }
 
-/// The pieces of a view, handed out one by one to the threads that read them.
+/// The pieces of a view, handed out in runs to the threads that read them.
 private final class ViewScan: Sendable {
     private let view: FilePath
     private let info: VersionInfo
     /// For each file; nil for an empty one.
     private let checkers: [PieceChecker?]
     private let fileSystem: any FileSystem
+    /// What the threads take in turn.
+    private let runs: [Run]
     private let next = Atomic(0)
     private let damaged: Mutex<[PieceIndex]>
+    /// Pieces of one file that one thread reads.
+    private struct Run: Sendable {
+        var file: FileIndex
+        var pieces: ArraySlice<PieceIndex>
+    }
+    /// Bytes of a run, or one piece when that is longer: enough for the disk to read ahead, little
+    /// enough for the threads to end together.
+    private static let runBytes = 16 << 20
     /// Files whose size or kind is wrong: all their pieces are.
     private let unfit: [FileIndex]
 
@@ -81,7 +91,12 @@ private final class ViewScan: Sendable {
             let entry = info.entry(of: file)
             let path = view.appending(entry.joinedPath)
             let status = try fileSystem.entry(at: path)
-            if status?.kind != .file || status?.size != entry.length { unfit.append(file) }
+            if status?.kind != .file || status?.size != entry.length {
+                unfit.append(file)
+            } else if let open = try? OpenFile(path, .read, in: fileSystem) {
+                // Once, before any thread reads: later it would drop what was read ahead.
+                fileSystem.dropCache(open.descriptor, 0..<entry.length)
+            }
             guard let root = entry.piecesRoot else {
                 checkers.append(nil)
                 continue
@@ -100,9 +115,20 @@ private final class ViewScan: Sendable {
                 )
             )
         }
+        runs = Self.runs(info.geometry)
         self.checkers = checkers
         self.unfit = unfit
         damaged = Mutex(unfit.flatMap { Array(info.geometry.pieces(of: $0)) })
+    }
+
+    private static func runs(_ geometry: PieceGeometry) -> [Run] {
+        let count = max(1, runBytes / geometry.pieceLength)
+        return geometry.files.flatMap { file in
+            let pieces = Array(geometry.pieces(of: file))
+            return stride(from: 0, to: pieces.count, by: count).map {
+                Run(file: file, pieces: pieces[$0..<min($0 + count, pieces.count)])
+            }
+        }
     }
 
     /// Reads pieces until there are none left.
@@ -111,22 +137,22 @@ private final class ViewScan: Sendable {
             var current: (file: FileIndex, open: OpenFile)?
             while true {
                 let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                guard let piece = info.geometry.piece(number) else { return }
-                let file = info.geometry.file(of: piece)
-                if current?.file != file { current = open(file).map { (file, $0) } }
-                if !holds(piece, file, current?.open, buffer) {
-                    damaged.withLock { $0.append(piece) }
+                guard number < runs.count else { return }
+                let run = runs[number]
+                if current?.file != run.file { current = open(run.file).map { (run.file, $0) } }
+                for piece in run.pieces {
+                    if !holds(piece, run.file, current?.open, buffer) {
+                        damaged.withLock { $0.append(piece) }
+                    }
+                    progress(info.geometry.length(of: piece))
                 }
-                progress(info.geometry.length(of: piece))
             }
         }
     }
 
     private func open(_ file: FileIndex) -> OpenFile? {
         let path = view.appending(info.entry(of: file).joinedPath)
-        guard let open = try? OpenFile(path, .read, in: fileSystem) else { return nil }
-        fileSystem.dropCache(open.descriptor, 0..<info.geometry.length(of: file))
-        return open
+        return try? OpenFile(path, .read, in: fileSystem)
     }
 
     private func holds(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import SwarmModel
 import SwarmPeer
 import SwarmRuntime
@@ -234,7 +235,8 @@ struct Verify: AsyncParsableCommand {
         }
         do {
             let verification = try Verification(reference, store: store)
-            for try await step in verification.lines(threads: 2) { onStep(step) }
+            let cores = ProcessInfo.processInfo.activeProcessorCount
+            for try await step in verification.lines(threads: cores) { onStep(step) }
         } catch {
             throw CommandFailure(peer: error)
         }
