@@ -152,9 +152,10 @@ package actor PeerNode {
             await driver.learn(peers)
             return driver
         }
-        let store = store
+        let (store, logger) = (store, logger)
         let files = try await onThread {
             let holding = try store.holding(of: metainfo.info, layers: metainfo.pieceLayers)
+            if holding.mustRescan { try Self.rescan(holding, logger) }
             try store.saveTorrent(
                 MetainfoCodec.encode(metainfo),
                 for: metainfo.info.infoHash,
@@ -169,6 +170,14 @@ package actor PeerNode {
             files: files,
             peers: peers
         )
+    }
+
+    /// Reads what the lost journal vouched for, so that nothing of it is fetched again.
+    private nonisolated static func rescan(_ holding: Holding, _ logger: Logger) throws {
+        let name = "\(holding.info.name)"
+        logger.warning("the journal was lost; reading what is here", metadata: ["of": "\(name)"])
+        let found = try holding.rescan()
+        logger.info("read", metadata: ["of": "\(name)", "right pieces": "\(found.count)"])
     }
 
     /// Joins a swarm of which only the info-hash is known; the rest comes from peers (BEP 9).

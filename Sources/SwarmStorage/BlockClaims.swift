@@ -3,6 +3,8 @@ package import SwarmModel
 /// Which blocks of which contents are known to be on disk and right.
 package struct BlockClaims: Sendable, Equatable {
     package private(set) var byRoot: [Digest: BlockSet] = [:]
+    /// Contents whose partials may hold more than is claimed, and must be read to know it.
+    package private(set) var unread: Set<Digest> = []
 
     package init() {}
 
@@ -19,7 +21,16 @@ package struct BlockClaims: Sendable, Equatable {
             if byRoot[record.root]?.isEmpty == true { byRoot[record.root] = nil }
         case .sealed, .removed:
             byRoot[record.root] = nil
+            unread.remove(record.root)
+        case .unread: unread.insert(record.root)
+        case .reread: unread.remove(record.root)
         }
+    }
+
+    /// As ``apply(_:)`` for many runs of verified blocks of one content.
+    mutating func verify(_ runs: [Range<Int>], of root: Digest) {
+        let known = BlockSet(runs)
+        if !known.isEmpty { byRoot[root, default: BlockSet()].insert(unordered: known.ranges) }
     }
 
     mutating func forgetAll() { byRoot = [:] }
@@ -28,7 +39,7 @@ package struct BlockClaims: Sendable, Equatable {
     var records: [JournalRecord] {
         byRoot.keys.sorted().flatMap { root in
             JournalRecord.verified(root, self[root])
-        }
+        } + unread.sorted().map { JournalRecord(.unread, $0) }
     }
 }
 

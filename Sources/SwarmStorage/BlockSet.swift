@@ -5,7 +5,7 @@ package struct BlockSet: Hashable, Sendable {
 
     package init() {}
     package init(_ run: Range<Int>) { if !run.isEmpty { ranges = [run] } }
-    package init(_ runs: some Sequence<Range<Int>>) { for run in runs { insert(contentsOf: run) } }
+    package init(_ runs: some Sequence<Range<Int>>) { insert(unordered: Array(runs)) }
 
     package var isEmpty: Bool { ranges.isEmpty }
 
@@ -39,6 +39,22 @@ package struct BlockSet: Hashable, Sendable {
         } else {
             ranges.replaceSubrange(first..<end, with: CollectionOfOne(merged))
         }
+    }
+
+    /// Adds runs in any order with one sort: one by one, each would move what is behind it, and a
+    /// journal has tens of thousands.
+    package mutating func insert(unordered runs: [Range<Int>]) {
+        let sorted = (ranges + runs).sorted { $0.lowerBound < $1.lowerBound }
+        var merged: [Range<Int>] = []
+        for run in sorted where !run.isEmpty {
+            if let last = merged.last, run.lowerBound <= last.upperBound {
+                merged[merged.count - 1] =
+                    last.lowerBound..<max(last.upperBound, run.upperBound)
+            } else {
+                merged.append(run)
+            }
+        }
+        ranges = merged
     }
 
     package mutating func remove(contentsOf run: Range<Int>) {

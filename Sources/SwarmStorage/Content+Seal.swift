@@ -111,8 +111,11 @@ extension Content {
         try journal?.append([JournalRecord(.sealed, root)])
     }
 
+    /// Whether the partial may hold more than is claimed, because a journal was lost.
+    var isUnread: Bool { state.withLock { $0.home == .partial } && journal?.isUnread(root) == true }
+
     /// Reads the pieces of the partial that are not claimed, and claims those that are right: for
-    /// after a damaged journal or a failed sync. Returns them, numbered within the file.
+    /// after a damaged journal. Returns them, numbered within the file.
     func rescan(_ checker: PieceChecker, progress: (Int) -> Void) throws(StorageError) -> [Int] {
         guard state.withLock({ $0.home == .partial }) else { return [] }
         guard let status = try fileSystem.entry(at: partial), status.size == length else {
@@ -130,7 +133,9 @@ extension Content {
             }
         }
         let runs = found.map { blocks(of: $0, checker) }
-        try journal?.append(JournalRecord.verified(root, BlockSet(runs)))
+        try journal?.append(
+            JournalRecord.verified(root, BlockSet(runs)) + [JournalRecord(.reread, root)]
+        )
         claim(runs)
         return found
     }

@@ -112,15 +112,20 @@ extension Holding {
         return damaged.isEmpty ? .sealed : .damaged(pieces(damaged, ofGroup: group).sorted())
     }
 
-    /// Looks for verified pieces among the bytes on disk that the journal does not vouch for: worth
-    /// its reading after the store's ``Store/notes`` tell of a damaged journal, or after a failed
-    /// sync. Returns the pieces found, which are verified from now on.
+    /// A journal that vouched for pieces of this version was lost or has rotted, so that a
+    /// ``rescan(progress:)`` is worth its reading. Remembered over a restart until that is done.
+    package var mustRescan: Bool { contents.contains(where: \.isUnread) }
+
+    /// Looks for verified pieces among the bytes on disk that the journal does not vouch for.
+    /// Returns the pieces found, which are verified from now on. A file whose layer is not known is
+    /// left for later.
     ///
     /// - Parameter progress: given the bytes of each piece looked at.
     package func rescan(progress: (Int) -> Void = { _ in }) throws(StorageError) -> [PieceIndex] {
         try store.journal.repairIfBroken()
         var found: [PieceIndex] = []
         for group in files.groups.indices {
+            guard hasLayer(group) else { continue }
             let numbers = try contents[group].rescan(checker(group), progress: progress)
             found += pieces(numbers, ofGroup: group)
         }

@@ -190,6 +190,12 @@ package final class Holding: Sendable {
 
     // MARK: Hashes
 
+    /// Whether the hashes of a content's pieces are known.
+    func hasLayer(_ group: Int) -> Bool {
+        let (root, length) = (files.groups[group].root, files.groups[group].length)
+        return length <= geometry.pieceLength || layers.withLock { $0[root] != nil }
+    }
+
     /// What the pieces of a content should hash to.
     func checker(_ group: Int) throws(StorageError) -> PieceChecker {
         let (root, length) = (files.groups[group].root, files.groups[group].length)

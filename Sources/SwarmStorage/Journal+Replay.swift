@@ -8,6 +8,8 @@ extension Journal {
         package var slotCount = 0
         /// A sentence for the log when the file is not as it was written.
         package var damage: String?
+        /// More may have been verified than the journal says now.
+        package var hasForgotten = false
         /// The file is of a later format than this program knows.
         package var isForeign = false
     }
@@ -18,14 +20,19 @@ extension Journal {
     /// before it stands. When a whole record of a *later* batch follows, the bad one was
     /// acknowledged and has rotted since. It may have taken something back, so everything claimed
     /// before it is given up; the bytes are still on disk, where ``Holding/rescan(progress:)``
-    /// finds them again.
+    /// finds them again. The same goes for a journal that is gone.
     package static func replay(bytes: UnsafeRawBufferPointer) -> Replay {
         var replay = Replay()
         let size = JournalCodec.slotByteCount
-        if bytes.isEmpty { return replay }
+        if bytes.isEmpty {
+            replay.hasForgotten = true
+            return replay
+        }
         let slots = bytes.count / size
         replay.slotCount = slots
         var firstBad: Int?
+        // Runs of verified blocks that are not among the claims yet.
+        var pending: [Digest: [Range<Int>]] = [:]
         for slot in 0..<slots {
             let part = UnsafeRawBufferPointer(rebasing: bytes[slot * size..<(slot + 1) * size])
             if slot == 0 {
@@ -45,13 +52,23 @@ extension Journal {
             }
             if let bad = firstBad, batch > bad {
                 replay.claims.forgetAll()
+                pending = [:]
+                replay.hasForgotten = true
                 replay.damage =
                     "the record at byte \(bad * size) has rotted; what was verified "
                     + "before it has to be read again"
                 firstBad = nil
             }
-            replay.claims.apply(record)
+            if record.kind == .blocksVerified {
+                pending[record.root, default: []].append(record.blocks)
+            } else {
+                let runs = pending.removeValue(forKey: record.root) ?? []
+                replay.claims.verify(runs, of: record.root)
+                replay.claims.apply(record)
+            }
         }
+        for (root, runs) in pending { replay.claims.verify(runs, of: root) }
+        if firstBad == 0 { replay.hasForgotten = true }
         if firstBad == 0, slots == 1 { replay.damage = "the journal's header is damaged" }
         if bytes.count % size != 0 {
             replay.damage =

@@ -43,14 +43,14 @@ package final class Journal: Sendable {
 
     /// Opens the journal of a data directory, or makes one.
     ///
-    /// - Parameter isHere: whether a content's partial is still there; claims on others are
-    ///   dropped.
+    /// - Parameter partials: the contents of which a partial is there; claims on others are
+    ///   dropped. All of them must be read when the journal is lost or has rotted.
     /// - Parameter note: given sentences for the log.
     init(
         layout: StoreLayout,
         fileSystem: any FileSystem,
         recordsSlack: Int,
-        isHere: (Digest) throws(StorageError) -> Bool,
+        partials: Set<Digest>,
         note: (String) -> Void
     ) throws(StorageError) {
         self.layout = layout
@@ -69,9 +69,15 @@ package final class Journal: Sendable {
         }
         if let damage = replay.damage { note("'\(path)': \(damage)") }
         var mustRewrite = replay.damage != nil
-        for root in replay.claims.byRoot.keys.sorted() where try !isHere(root) {
+        let known = Set(replay.claims.byRoot.keys).union(replay.claims.unread)
+        for root in known.subtracting(partials) {
             replay.claims.apply(JournalRecord(.removed, root))
             mustRewrite = true
+        }
+        if replay.hasForgotten, !partials.isEmpty {
+            for root in partials { replay.claims.apply(JournalRecord(.unread, root)) }
+            mustRewrite = true
+            if replay.damage == nil { note("'\(path)' is gone; what it vouched for must be read") }
         }
         let needed = replay.claims.records.count + 1
         if !mustRewrite, (1...2 * needed + recordsSlack).contains(replay.slotCount) {
@@ -92,6 +98,7 @@ package final class Journal: Sendable {
     }
 
     func claims(of root: Digest) -> BlockSet { writer.withLock { $0.claims[root] } }
+    func isUnread(_ root: Digest) -> Bool { writer.withLock { $0.claims.unread.contains(root) } }
 
     /// Makes records durable. When it throws, those that add are not in force (and may be given
     /// again), those that take back are.

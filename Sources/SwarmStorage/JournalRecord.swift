@@ -12,6 +12,10 @@ package struct JournalRecord: Hashable, Sendable {
         case sealed = 3
         /// Nothing of the content is here any more.
         case removed = 4
+        /// A partial is here of which an earlier journal said something that is lost.
+        case unread = 5
+        /// It was read since, and what is right of it recorded.
+        case reread = 6
     }
 
     package var kind: Kind
@@ -26,7 +30,7 @@ package struct JournalRecord: Hashable, Sendable {
 
     /// Whether it takes something back. Such a record holds from the moment that it is known, one
     /// that adds only from when it is durable.
-    var retracts: Bool { kind != .blocksVerified }
+    var retracts: Bool { kind != .blocksVerified && kind != .reread }
 }
 
 /// The journal's bytes: slots of 64 bytes, the first a header.

@@ -77,9 +77,7 @@ package final class Store: Sendable {
             layout: layout,
             fileSystem: fileSystem,
             recordsSlack: settings.journalRecordsSlack,
-            isHere: { root throws(StorageError) in
-                try fileSystem.entry(at: layout.partial(root))?.kind == .file
-            },
+            partials: try partials(layout, fileSystem),
             note: { notes.append($0) }
         )
         return Store(
@@ -101,6 +99,21 @@ package final class Store: Sendable {
             // A parent that this user may not read was made by somebody else, and long ago.
             if error != .permissionDenied { throw .refused(.sync, root.parent, error) }
         }
+    }
+
+    /// The contents that have a partial.
+    private static func partials(
+        _ layout: StoreLayout,
+        _ fileSystem: any FileSystem
+    ) throws(StorageError) -> Set<Digest> {
+        var found: Set<Digest> = []
+        for name in try fileSystem.names(in: layout.partials) {
+            guard let root = Digest(hex: name),
+                try fileSystem.entry(at: layout.partial(root))?.kind == .file
+            else { continue }
+            found.insert(root)
+        }
+        return found
     }
 
     /// Removes what an earlier process was building when it ended.

@@ -58,7 +58,11 @@ import Testing
             for other in Self.allSets() {
                 var rest = set(one)
                 rest.subtract(set(other))
-                #expect(members(set(one).union(set(other))) == zip(one, other).map { $0 || $1 })
+                let both = zip(one, other).map { $0 || $1 }
+                #expect(members(set(one).union(set(other))) == both)
+                var merged = set(one)
+                merged.insert(unordered: set(other).ranges.reversed())
+                #expect(members(merged) == both)
                 #expect(members(rest) == zip(one, other).map { $0 && !$1 })
             }
         }

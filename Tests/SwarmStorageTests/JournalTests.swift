@@ -57,8 +57,49 @@ import Testing
             let (verified, notes) = try verified { $0.removeLast($0.count - cut) }
             let whole = max(0, cut / 64 - 1)
             #expect(verified.members == order.prefix(whole).sorted(), "cut at \(cut)")
-            #expect(notes.isEmpty == (cut % 64 == 0), "cut at \(cut): \(notes)")
+            let isWhole = cut % 64 == 0 && cut > 0
+            #expect(notes.isEmpty == isWhole, "cut at \(cut): \(notes)")
         }
+    }
+
+    /// A store on the disk as it is now.
+    private func holding(_ disk: MemoryDisk) throws -> Holding {
+        let store = try Store.open(directory: journey.directory, fileSystem: disk)
+        return try store.holding(of: journey.sample.info, layers: journey.sample.layers)
+    }
+
+    @Test("a lost or rotten journal is remembered until what it vouched for was read")
+    func unread() throws {
+        let changes: [(inout [UInt8]) -> Void] = [
+            { $0 = [] },
+            { $0[3] ^= 1 },
+            // The second record, with later batches behind it.
+            { $0[64 * 2 + 9] ^= 1 },
+        ]
+        for change in changes {
+            let disk = disk.rebooted(after: .none)
+            disk.alter(path, change)
+            #expect(try holding(disk).mustRescan)
+            // Nobody has read it yet.
+            let again = disk.rebooted(after: .dropAll)
+            let reopened = try holding(again)
+            #expect(reopened.mustRescan)
+            _ = try reopened.rescan()
+            #expect(reopened.verified.members == [0, 1, 2, 4, 5, 8])
+            #expect(!reopened.mustRescan)
+            let last = try holding(again.rebooted(after: .dropAll))
+            #expect(!last.mustRescan)
+            #expect(last.verified.members == [0, 1, 2, 4, 5, 8])
+        }
+    }
+
+    @Test("a torn tail and a fresh start ask for no reading")
+    func nothingUnread() throws {
+        #expect(try !holding(disk.rebooted(after: .none)).mustRescan)
+        #expect(try !holding(MemoryDisk()).mustRescan)
+        let torn = disk.rebooted(after: .none)
+        torn.alter(path) { $0.removeLast(10) }
+        #expect(try !holding(torn).mustRescan)
     }
 
     @Test("a flipped bit anywhere in the journal never makes a piece verified, and is noticed")
