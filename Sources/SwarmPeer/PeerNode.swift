@@ -72,7 +72,7 @@ package actor PeerNode {
         seed: UInt64,
         logger: Logger
     ) async throws -> PeerNode {
-        let store = try Store.open(directory: settings.dataDirectory)
+        let store = try Store.open(directory: settings.dataDirectory, settings: settings.store)
         for note in store.notes { logger.warning("\(note)") }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoopCount)
         let threads = NIOThreadPool(numberOfThreads: settings.storageThreadCount)

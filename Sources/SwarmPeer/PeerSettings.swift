@@ -1,5 +1,6 @@
 package import SwarmCore
 package import SwarmModel
+package import SwarmStorage
 package import SystemPackage
 
 /// What a peer process is started with.
@@ -16,11 +17,18 @@ package struct PeerSettings: Sendable {
     /// Threads for commits, seals and verification.
     package var storageThreadCount = 2
     package var swarm = SwarmSettings()
+    package var store = StoreSettings()
 
     /// Most open connections of one swarm.
     package var connectionsMax: Int {
         get { swarm.connectionsMax }
         set { swarm.connectionsMax = newValue }
+    }
+
+    /// Verified bytes of a swarm after which the journal is brought up to date.
+    package var commitBytes: Int {
+        get { swarm.commitBytes }
+        set { swarm.commitBytes = newValue }
     }
 
     package init(dataDirectory: FilePath, eventLoopCount: Int) {

@@ -49,6 +49,8 @@ final class Content: Sendable {
     let length: Int
     let layout: StoreLayout
     let fileSystem: any FileSystem
+    /// How blocks are written past the page cache; nil when they are not.
+    let direct: DirectIO?
     /// Where claims go; nil when this is a second opener's private partial, or a source.
     let journal: Journal?
     let partial: FilePath
@@ -67,6 +69,7 @@ final class Content: Sendable {
         length: Int,
         layout: StoreLayout,
         fileSystem: any FileSystem,
+        direct: DirectIO?,
         journal: Journal?,
         partial: FilePath,
         isShared: Bool,
@@ -76,6 +79,7 @@ final class Content: Sendable {
         self.length = length
         self.layout = layout
         self.fileSystem = fileSystem
+        self.direct = direct
         self.journal = journal
         self.partial = partial
         blob = layout.blob(root)
@@ -170,7 +174,7 @@ final class Content: Sendable {
             let range = self.bytes(run)
             let part = bytes[range.lowerBound - offset..<range.upperBound - offset]
             do {
-                try file.write(all: UnsafeRawBufferPointer(rebasing: part), at: range.lowerBound)
+                try file.store(UnsafeRawBufferPointer(rebasing: part), at: range.lowerBound, direct)
             } catch { throw refusal(.write, error, needed: bytes.count) }
         }
         guard let sums else { return }
@@ -234,13 +238,18 @@ final class Content: Sendable {
         try attempt(.open, partial) { () throws(Errno) in
             // A seal that was cut short leaves the file read-only.
             try fileSystem.changeMode(partial, to: StoreLayout.fileMode)
-            return try OpenFile(partial, .readWrite, in: fileSystem)
+            return try OpenFile(partial, .readWrite, in: fileSystem, alsoDirect: direct != nil)
         }
     }
 
     private func createPartial() throws(StorageError) -> OpenFile {
         let file = try attempt(.create, partial) { () throws(Errno) in
-            try OpenFile(partial, .created(StoreLayout.fileMode), in: fileSystem)
+            try OpenFile(
+                partial,
+                .created(StoreLayout.fileMode),
+                in: fileSystem,
+                alsoDirect: direct != nil
+            )
         }
         do throws(Errno) { try file.allocate(length: length) } catch {
             // What was reserved so far is of no use, and its size would be taken for the whole.

@@ -59,6 +59,9 @@ package enum FileAccess: Hashable, Sendable {
     /// Reading, through links: for directories that people arranged.
     case followed
     case readWrite
+    /// Writing past the page cache (O_DIRECT): offset, length and address of each write are
+    /// multiples of ``DirectIO/alignment``.
+    case direct
     /// Reading and writing a file that must not exist yet.
     case created(FilePermissions)
     /// Reading and writing a file that is made when it does not exist.

@@ -42,7 +42,7 @@ package struct JournalRecord: Hashable, Sendable {
 /// misplaced record is not taken for one; `batch` is the slot of the first record that was synced
 /// together with this one, which tells a torn append (its batch was never acknowledged) from rot in
 /// the middle.
-enum JournalCodec {
+package enum JournalCodec {
     static let slotByteCount = 64
     private static let sumOffset = 56
     private static let greeting = Array("shoal journal 1\n".utf8)
@@ -54,7 +54,7 @@ enum JournalCodec {
 
     enum Header { case ours, foreign, damaged }
 
-    static var header: [UInt8] {
+    package static var header: [UInt8] {
         var slot = greeting
         slot += [UInt8](repeating: 0, count: sumOffset - slot.count)
         appendSum(to: &slot)
@@ -66,7 +66,12 @@ enum JournalCodec {
         return slot.prefix(greeting.count).elementsEqual(greeting) ? .ours : .foreign
     }
 
-    static func append(_ record: JournalRecord, slot: Int, batch: Int, to bytes: inout [UInt8]) {
+    package static func append(
+        _ record: JournalRecord,
+        slot: Int,
+        batch: Int,
+        to bytes: inout [UInt8]
+    ) {
         precondition(record.blocks.count <= runBlocksMax, "a run of \(record.blocks.count) blocks")
         var body: [UInt8] = []
         body.reserveCapacity(slotByteCount)

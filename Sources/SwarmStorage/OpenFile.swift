@@ -7,6 +7,9 @@ package final class OpenFile: Sendable {
     /// The name that it was opened by, for messages.
     package let path: FilePath
     let fileSystem: any FileSystem
+    /// The same file, opened for writing past the page cache; nil when that is not wanted or
+    /// cannot be.
+    let direct: OpenFile?
 
     /// Most bytes read or written by one system call, which bounds what an interruption repeats.
     static let transferBytesMax = 64 << 20
@@ -14,7 +17,8 @@ package final class OpenFile: Sendable {
     init(
         _ path: FilePath,
         _ access: FileAccess,
-        in fileSystem: any FileSystem
+        in fileSystem: any FileSystem,
+        alsoDirect: Bool = false
     ) throws(Errno) {
         while true {
             do throws(Errno) {
@@ -24,6 +28,7 @@ package final class OpenFile: Sendable {
         }
         self.path = path
         self.fileSystem = fileSystem
+        direct = alsoDirect ? try? OpenFile(path, .direct, in: fileSystem) : nil
     }
 
     deinit {

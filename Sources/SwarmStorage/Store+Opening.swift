@@ -88,6 +88,7 @@ extension Store {
             length: group.length,
             layout: layout,
             fileSystem: fileSystem,
+            direct: direct,
             journal: isOwner ? journal : nil,
             partial: isOwner
                 ? layout.partial(group.root) : layout.partial(group.root, number: number),
@@ -118,6 +119,7 @@ extension Store {
             length: group.length,
             layout: layout,
             fileSystem: fileSystem,
+            direct: nil,
             journal: nil,
             partial: path,
             isShared: group.files.count > 1,

@@ -34,6 +34,8 @@ package final class Store: Sendable {
     package let notes: [String]
     /// The directory is kept in memory, so that there is nothing to read back from.
     let isMemory: Bool
+    /// How blocks are written past the page cache; nil when they are not.
+    let direct: DirectIO?
     let fileSystem: any FileSystem
     let journal: Journal
     /// Its flock is what keeps a second process out.
@@ -45,6 +47,8 @@ package final class Store: Sendable {
         settings: StoreSettings,
         notes: [String],
         fileSystem: any FileSystem,
+        isMemory: Bool,
+        direct: DirectIO?,
         journal: Journal,
         lockFile: OpenFile
     ) {
@@ -54,7 +58,8 @@ package final class Store: Sendable {
         self.fileSystem = fileSystem
         self.journal = journal
         self.lockFile = lockFile
-        isMemory = fileSystem.isMemory(at: layout.root)
+        self.isMemory = isMemory
+        self.direct = direct
     }
 
     /// Makes or opens a data directory. Reads the journal and names, never data.
@@ -73,6 +78,10 @@ package final class Store: Sendable {
         }
         try sweep(layout, fileSystem)
         var notes: [String] = []
+        let isMemory = fileSystem.isMemory(at: layout.root)
+        let direct = try DirectIO.ifAsked(settings, layout, fileSystem, isMemory) {
+            notes.append($0)
+        }
         let journal = try Journal(
             layout: layout,
             fileSystem: fileSystem,
@@ -85,20 +94,11 @@ package final class Store: Sendable {
             settings: settings,
             notes: notes,
             fileSystem: fileSystem,
+            isMemory: isMemory,
+            direct: direct,
             journal: journal,
             lockFile: lockFile
         )
-    }
-
-    private static func makeRoot(
-        _ root: FilePath,
-        _ fileSystem: any FileSystem
-    ) throws(StorageError) {
-        try fileSystem.makeDirectories(root)
-        do throws(Errno) { try fileSystem.syncDirectory(root.parent) } catch {
-            // A parent that this user may not read was made by somebody else, and long ago.
-            if error != .permissionDenied { throw .refused(.sync, root.parent, error) }
-        }
     }
 
     /// The contents that have a partial.
@@ -114,6 +114,17 @@ package final class Store: Sendable {
             found.insert(root)
         }
         return found
+    }
+
+    private static func makeRoot(
+        _ root: FilePath,
+        _ fileSystem: any FileSystem
+    ) throws(StorageError) {
+        try fileSystem.makeDirectories(root)
+        do throws(Errno) { try fileSystem.syncDirectory(root.parent) } catch {
+            // A parent that this user may not read was made by somebody else, and long ago.
+            if error != .permissionDenied { throw .refused(.sync, root.parent, error) }
+        }
     }
 
     /// Removes what an earlier process was building when it ended.

@@ -8,5 +8,10 @@ package struct StoreSettings: Hashable, Sendable {
     /// written anew. What it costs: 64 bytes of disk each, and the reading of them at the start.
     package var journalRecordsSlack: Int = 4096
 
+    /// Blocks are written past the page cache (O_DIRECT), where the file system can. What it costs:
+    /// a copy to aligned memory, and a read from the disk for each block that is sent on. What it
+    /// gains: the memory stays with whoever else needs it, and a commit finds nothing to write.
+    package var directIO = false
+
     package init() {}
 }

@@ -5,12 +5,20 @@ package import SystemPackage
 package struct SystemFileSystem: FileSystem {
     package init() {}
 
+    /// O_DIRECT, which Swift's Glibc does not have (asm-generic/fcntl.h, and that of ARM).
+    #if arch(arm64)
+        private static let pastCache: CInt = 0o200000
+    #else
+        private static let pastCache: CInt = 0o40000
+    #endif
+
     package func open(_ path: FilePath, _ access: FileAccess) throws(Errno) -> FileDescriptor {
         let (flags, mode): (CInt, FilePermissions) =
             switch access {
             case .read: (O_RDONLY | O_NOFOLLOW, [])
             case .followed: (O_RDONLY, [])
             case .readWrite: (O_RDWR | O_NOFOLLOW, [])
+            case .direct: (O_WRONLY | O_NOFOLLOW | Self.pastCache, [])
             case .created(let mode): (O_RDWR | O_NOFOLLOW | O_CREAT | O_EXCL, mode)
             case .readWriteOrCreated(let mode): (O_RDWR | O_NOFOLLOW | O_CREAT, mode)
             }

@@ -7,6 +7,7 @@ final class FaultyDisk: FileSystem {
     enum Operation: Hashable, Sendable, CaseIterable {
         case open, read, write, allocate, truncate, sync, syncDirectory, changeMode, status, list
         case rename, link, unlink, makeDirectory, removeDirectory, reflink, lock, freeBytes
+        case openDirect
     }
 
     enum Fault: Hashable, Sendable {
@@ -62,7 +63,7 @@ final class FaultyDisk: FileSystem {
     }
 
     func open(_ path: FilePath, _ access: FileAccess) throws(Errno) -> FileDescriptor {
-        _ = try count(.open)
+        _ = try count(access == .direct ? .openDirect : .open)
         return try base.open(path, access)
     }
     func close(_ file: FileDescriptor) throws(Errno) { try base.close(file) }

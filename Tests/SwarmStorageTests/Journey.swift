@@ -9,9 +9,13 @@ struct Journey {
     let sample: SampleVersion
     let reference: ModelReference
     let directory: FilePath = "/data"
+    let settings: StoreSettings
 
-    init(_ sample: SampleVersion) throws {
+    init(_ sample: SampleVersion, directIO: Bool = false) throws {
         self.sample = sample
+        var settings = StoreSettings()
+        settings.directIO = directIO
+        self.settings = settings
         reference = try SwarmStorageTests.reference("1")
     }
 
@@ -26,8 +30,11 @@ struct Journey {
     static let roundsMax = 8
 
     func run(_ fileSystem: any FileSystem, _ promises: inout Promises) throws(StorageError) {
-        let store = try Store.open(directory: directory, fileSystem: fileSystem)
-        try run(store, &promises)
+        try run(try open(fileSystem), &promises)
+    }
+
+    func open(_ fileSystem: any FileSystem) throws(StorageError) -> Store {
+        try Store.open(directory: directory, settings: settings, fileSystem: fileSystem)
     }
 
     func run(_ store: Store, _ promises: inout Promises) throws(StorageError) {

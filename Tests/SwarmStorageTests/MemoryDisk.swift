@@ -35,6 +35,9 @@ final class MemoryDisk: FileSystem {
         var nodes: [Node] = [Node(isDirectory: true, mode: [])]
         var steps: [Step] = []
         var open: [CInt: Int] = [:]
+        /// Those that write past the page cache.
+        var direct: Set<CInt> = []
+        var directByteCount = 0
         var locks: [Int: CInt] = [:]
         var nextDescriptor: CInt = 100
         var clock: Int64 = 0
@@ -47,6 +50,8 @@ final class MemoryDisk: FileSystem {
     private let reads = Atomic<Int>(0)
     private let saysMemory: Bool
 
+    /// Bytes written past the page cache.
+    var directByteCount: Int { state.withLock { $0.directByteCount } }
     /// Reads so far.
     var readCount: Int { reads.load(ordering: .relaxed) }
 
@@ -200,15 +205,15 @@ final class MemoryDisk: FileSystem {
                     state.nodes.append(Node(isDirectory: false, mode: mode))
                     Self.apply([(directory, name, node)], &state)
                 }
-            case .read, .followed, .readWrite: break
+            case .read, .followed, .readWrite, .direct: break
             }
             guard let node else { throw .noSuchFileOrDirectory }
             guard !state.nodes[node].isDirectory else { throw .isDirectory }
-            if access == .readWrite, !state.nodes[node].mode.contains(.ownerWrite) {
-                throw .permissionDenied
-            }
+            let writes = access == .readWrite || access == .direct
+            if writes, !state.nodes[node].mode.contains(.ownerWrite) { throw .permissionDenied }
             state.nextDescriptor += 1
             state.open[state.nextDescriptor] = node
+            if access == .direct { state.direct.insert(state.nextDescriptor) }
             return FileDescriptor(rawValue: state.nextDescriptor)
         }
     }
@@ -246,9 +251,16 @@ final class MemoryDisk: FileSystem {
         _ bytes: UnsafeRawBufferPointer,
         at offset: Int
     ) throws(Errno) -> Int {
+        let address = UInt(bitPattern: bytes.baseAddress)
         let bytes = Array(bytes)
         return try locked { state throws(Errno) in
             let node = try Self.node(file, state)
+            if state.direct.contains(file.rawValue) {
+                let unit = Self.pageSize
+                let isAligned = offset % unit == 0 && bytes.count % unit == 0
+                guard isAligned, address % UInt(unit) == 0 else { throw .invalidArgument }
+                state.directByteCount += bytes.count
+            }
             // As on a real disk, what still fits is written.
             let used = state.nodes.reduce(0) { $0 + $1.data.count }
             let room = state.capacity - used

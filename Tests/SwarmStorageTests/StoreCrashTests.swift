@@ -5,9 +5,12 @@ import Testing
 
 /// The same life, cut short or spoilt at every single call of the file system.
 @Suite struct StoreCrashTests {
-    @Test("a kill or a power loss at any call loses nothing promised and shows nothing unverified")
-    func deathAtEachCall() throws {
-        let journey = try Journey(try .varied())
+    @Test(
+        "a kill or a power loss at any call loses nothing promised and shows nothing unverified",
+        arguments: [false, true]
+    )
+    func deathAtEachCall(directIO: Bool) throws {
+        let journey = try Journey(try .varied(), directIO: directIO)
         var number = 1
         while true {
             let disk = MemoryDisk()
@@ -39,11 +42,13 @@ import Testing
     @Test(
         "any call may fail once: the same store then finishes, and what it promised survives",
         arguments: [
-            FaultyDisk.Fault.error(.ioError), .error(.noSpace), .error(.interrupted), .short,
+            (FaultyDisk.Fault.error(.ioError), false), (.error(.noSpace), false),
+            (.error(.interrupted), false), (.short, false),
+            (.error(.noSpace), true), (.short, true),
         ]
     )
-    func faultAtEachCall(_ fault: FaultyDisk.Fault) throws {
-        let journey = try Journey(try .varied())
+    func faultAtEachCall(_ fault: FaultyDisk.Fault, directIO: Bool) throws {
+        let journey = try Journey(try .varied(), directIO: directIO)
         var number = 0
         while true {
             number += 1
@@ -72,10 +77,10 @@ import Testing
     /// The second attempt at opening finds a healthy disk.
     private static func opened(_ faulty: FaultyDisk, _ journey: Journey) throws -> Store {
         do {
-            return try Store.open(directory: journey.directory, fileSystem: faulty)
+            return try journey.open(faulty)
         } catch {
             #expect(faulty.hasFired, "\(error)")
-            return try Store.open(directory: journey.directory, fileSystem: faulty)
+            return try journey.open(faulty)
         }
     }
 

@@ -4,6 +4,7 @@ public import Logging
 import SwarmModel
 import SwarmPeer
 import SwarmRuntime
+import SwarmStorage
 import SwarmTracker
 import SystemPackage
 
@@ -33,6 +34,14 @@ struct PeerOptions: ParsableArguments {
         )
     )
     var locality: String?
+
+    @Flag(
+        help: ArgumentHelp(
+            "Write past the page cache (O_DIRECT), where the file system can.",
+            discussion: "Leaves memory to others; what is served is then read from the disk."
+        )
+    )
+    var directIO = false
 
     @OptionGroup var trackers: TrackerOptions
     @OptionGroup var log: LogOptions
@@ -73,6 +82,8 @@ enum PeerSetting {
         TrackerAddress($0)
     }
     static let eventLoops = Setting<Int>.number("event-loops", in: 1...1024)
+    static let directIO = Setting<Bool>.flag("direct-io")
+    static let commitBytes = Setting<ByteCount>.bytes("commit-bytes")
     static let connections = Setting<Int>.number("connections", in: 1...10_000)
     static let api = Setting<PeerAPI.Address>.one("api", expected: "HOST:PORT or unix:PATH") {
         PeerAPI.Address($0)
@@ -135,6 +146,16 @@ extension PeerOptions {
             of: PeerSetting.connections,
             flag: nil,
             default: settings.connectionsMax
+        )
+        settings.commitBytes = try resolver.value(
+            of: PeerSetting.commitBytes,
+            flag: nil,
+            default: ByteCount(settings.commitBytes)
+        ).bytes
+        settings.store.directIO = try resolver.value(
+            of: PeerSetting.directIO,
+            flag: directIO ? true : nil,
+            default: false
         )
         return settings
     }
