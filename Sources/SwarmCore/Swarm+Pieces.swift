@@ -111,11 +111,11 @@ extension Swarm {
     private mutating func discard(_ piece: PieceIndex, blocks: [Int]? = nil) {
         guard let geometry else { return }
         guard let blocks else {
-            ledger.duplicateBytes += geometry.length(of: piece)
+            ledger.refetched(geometry.length(of: piece))
             return
         }
         for block in blocks {
-            ledger.duplicateBytes += geometry.range(of: block..<block + 1, in: piece)?.length ?? 0
+            ledger.refetched(geometry.range(of: block..<block + 1, in: piece)?.length ?? 0)
         }
     }
 

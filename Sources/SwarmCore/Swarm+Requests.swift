@@ -107,17 +107,18 @@ extension Swarm {
     }
 
     private mutating func book(_ bytes: Int, from id: ConnectionID, kept: Bool) {
-        if !kept { ledger.duplicateBytes += bytes }
-        guard let session = sessions[id] else {
-            // It was on its way when the connection was closed.
-            ledger.book(bytes, from: departed.sender(id)?.locality ?? .unknown)
-            return
-        }
+        ledger.received(bytes, from: locality(of: id), kind: .peer, kept: kept)
+        // Without a session it was on its way when the connection was closed.
+        guard let session = sessions[id] else { return }
         sessions[id]?.receivedBytes += bytes
-        ledger.book(bytes, from: session.locality)
         if let endpoint = session.listenEndpoint, session.receivedBytes == 0 {
             self.book.proved(endpoint)
         }
+    }
+
+    /// Where the other end of a connection is or was.
+    private func locality(of id: ConnectionID) -> Locality {
+        sessions[id]?.locality ?? departed.sender(id)?.locality ?? .unknown
     }
 
     /// The block is here: others that were asked for it, in the endgame or because it was late,
@@ -223,11 +224,10 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
+        if wasSent { ledger.sent(Int(raw.length), to: locality(of: id)) }
         guard sessions[id] != nil else { return }
         sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
-        if wasSent {
-            uploadedBytes += Int(raw.length)
-        } else {
+        if !wasSent {
             reject(raw, to: id, at: now, into: &actions)
         }
         serve(id, at: now, into: &actions)

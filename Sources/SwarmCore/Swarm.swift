@@ -14,7 +14,7 @@ package struct Swarm: Sendable {
     package internal(set) var picker: PiecePicker?
     var sessions: OrderedDictionary<ConnectionID, PeerSession> = [:]
     package internal(set) var book: PeerBook
-    package internal(set) var ledger = Ledger()
+    package internal(set) var ledger: Ledger
     var layers: LayerExchange
     var metadata: MetadataExchange
     var audits: [PieceAudit] = []
@@ -32,8 +32,6 @@ package struct Swarm: Sendable {
     var rechokeAt: Instant
     /// Ranges asked of a second peer in the endgame and not yet here: at most one for each peer.
     var copies: [EndgameCopy] = []
-    /// Payload bytes sent to peers.
-    package internal(set) var uploadedBytes = 0
     /// A block became free that some other peer may be asked for.
     var mustRefill = false
 
@@ -50,6 +48,7 @@ package struct Swarm: Sendable {
         var random = random
         self.me = me
         self.settings = settings
+        ledger = Ledger(at: settings.locality)
         book = PeerBook(settings: settings, random: random.fork())
         layers = LayerExchange([], settings: settings)
         metadata = MetadataExchange(settings: settings)
@@ -60,6 +59,8 @@ package struct Swarm: Sendable {
     }
 
     package var geometry: PieceGeometry? { content?.geometry }
+    /// Payload bytes sent to peers.
+    package var uploadedBytes: Int { ledger.sent.totalBytes }
     package var isComplete: Bool { picker?.isComplete ?? false }
     /// Every file is sealed: the view may appear.
     package var isSealed: Bool { content != nil && files.isAllSealed }

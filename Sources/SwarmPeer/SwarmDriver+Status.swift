@@ -22,7 +22,7 @@ extension SwarmDriver {
             pieces: swarm.geometry?.pieceCount ?? 0,
             verifiedPieces: verified?.population ?? 0,
             resumedBytes: resumedBytes,
-            receivedBytes: swarm.ledger.total,
+            receivedBytes: swarm.ledger.received.totalBytes,
             duplicateBytes: swarm.ledger.duplicateBytes,
             uploadedBytes: swarm.uploadedBytes,
             receivedBytesPerSecond: Int(rate),
@@ -58,12 +58,12 @@ extension SwarmDriver {
     /// Payload by the domain that it came from.
     var sources: [PullReport.Source] {
         let here = around.settings.locality
-        return swarm.ledger.entries.map { entry in
+        return swarm.ledger.received.entries.map { entry in
             PullReport.Source(
-                domain: entry.locality.description,
-                kind: .peer,
+                domain: entry.from.description,
+                kind: entry.kind,
                 bytes: entry.bytes,
-                proximity: here.proximity(to: entry.locality)
+                proximity: here.proximity(to: entry.from)
             )
         }
     }

@@ -40,7 +40,7 @@ extension SwarmDriver {
             peer: around.me,
             port: around.settings.listenPort ?? 0,
             uploaded: UInt64(swarm.uploadedBytes),
-            downloaded: UInt64(swarm.ledger.total),
+            downloaded: UInt64(swarm.ledger.received.totalBytes),
             left: UInt64(max(0, left)),
             event: order.event,
             peersWanted: order.event == .stopped ? 0 : 200,

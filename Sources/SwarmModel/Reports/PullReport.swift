@@ -23,7 +23,7 @@ package struct PullReport: Codable, Hashable, Sendable {
         /// How near that domain is to the receiver.
         package var proximity: Proximity
 
-        package enum Kind: String, Codable, Hashable, Sendable { case peer, origin }
+        package typealias Kind = SourceKind
 
         package init(domain: String, kind: Kind, bytes: Int, proximity: Proximity) {
             self.domain = domain

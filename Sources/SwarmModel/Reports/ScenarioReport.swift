@@ -110,7 +110,7 @@ package struct ScenarioReport: Codable, Hashable, Sendable {
         self.violations = violations
         costUSD = traffic.cost(prices)
         costOriginOnlyUSD = members.reduce(0) { sum, member in
-            sum + prices.cost(ofBytes: modelBytes, from: originLocality, to: member)
+            sum + (prices.usd(modelBytes, from: originLocality, to: member, kind: .origin) ?? 0)
         }
     }
 }
