@@ -95,11 +95,22 @@ package struct PeerBook: Sendable {
         survey()
     }
 
-    /// Up to `count` addresses to dial now; each is marked.
-    package mutating func nextDials(_ count: Int, at now: Instant) -> [Endpoint] {
+    /// Up to `count` addresses to dial now, those preferred first; each is marked.
+    package mutating func nextDials(
+        _ count: Int,
+        preferring preferred: [Endpoint] = [],
+        at now: Instant
+    ) -> [Endpoint] {
         guard count > 0, let due = deadline, due <= now else { return [] }
         defer { survey() }
         var chosen: [Endpoint] = []
+        for endpoint in preferred where chosen.count < count {
+            guard case .idle(let until) = entries[endpoint]?.state, until <= now,
+                !isBanned(peer: nil, endpoint: endpoint, at: now)
+            else { continue }
+            entries[endpoint]?.state = .dialling
+            chosen.append(endpoint)
+        }
         let start = Int.random(in: 0..<entries.count, using: &random)
         for offset in 0..<entries.count where chosen.count < count {
             let index = (start + offset) % entries.count

@@ -53,6 +53,18 @@ package struct PeerSession: Sendable {
     /// Its pieces are in the picker's counts: those of a peer that came complete are not, nor those
     /// of one that has said nothing.
     package var isCounted = false
+    /// Its peer's key in the ranks.
+    package let key: UInt64
+    /// This host needs it for its imports, or it is of the same rack.
+    package var isDuty = false
+    /// The narrowest domain that it shares with us.
+    package var level = 0
+    /// How it is counted among the holders; nil while it is not.
+    package var placement: Placement?
+    /// When it last got a piece or said that it fetches one.
+    package var progressAt: Instant
+    /// Since when it chokes.
+    package var chokingSince: Instant
     /// Nothing is asked of it before then: it rejects while it does not choke.
     package private(set) var refusesUntil: Instant?
     private var refusals = 0
@@ -61,13 +73,24 @@ package struct PeerSession: Sendable {
 
     package init(_ facts: ConnectionFacts, at now: Instant) {
         self.facts = facts
+        key = Roster.key(of: facts.peer)
         openedAt = now
         lastReceivedAt = now
         lastSentAt = now
+        progressAt = now
+        chokingSince = now
         pipeline = RequestPipeline(at: now)
     }
 
+    package struct Placement: Hashable, Sendable {
+        package var level: Int
+        /// It came complete, and counts for every piece.
+        package var isComplete: Bool
+    }
+
     package var id: ConnectionID { facts.id }
+    /// Speaks our extensions.
+    package var isOurs: Bool { extended?.requestLengthMax != nil }
 
     /// The pieces the peer has; nil while that is not known.
     package var pieces: Bitfield? {
@@ -88,6 +111,7 @@ package struct PeerSession: Sendable {
     // An extension whose id is 0 is switched off (BEP 10).
     package var takesMetadata: Bool { extended?.metadataID ?? 0 != 0 }
     package var takesDoesNotHave: Bool { extended?.doesNotHaveID ?? 0 != 0 }
+    package var takesIntents: Bool { extended?.intentID ?? 0 != 0 }
     package var takesUploadOnly: Bool { extended?.uploadOnlyID ?? 0 != 0 }
 
     package var locality: Locality { extended?.locality ?? .unknown }
@@ -114,6 +138,7 @@ package struct PeerSession: Sendable {
             merged.metadataID = merged.metadataID ?? before.metadataID
             merged.doesNotHaveID = merged.doesNotHaveID ?? before.doesNotHaveID
             merged.uploadOnlyID = merged.uploadOnlyID ?? before.uploadOnlyID
+            merged.intentID = merged.intentID ?? before.intentID
             merged.client = merged.client ?? before.client
             merged.listenPort = merged.listenPort ?? before.listenPort
             merged.requestQueueLength = merged.requestQueueLength ?? before.requestQueueLength
@@ -124,6 +149,12 @@ package struct PeerSession: Sendable {
         }
         extended = merged
         if handshake.uploadOnly { isUploadOnly = true }
+    }
+
+    /// Whether blocks can be had of it: a holder that never serves must not keep us from others.
+    package func serves(at now: Instant, _ settings: SchedulerSettings) -> Bool {
+        !pipeline.isSnubbed && refusesUntil == nil
+            && (!isChoking || now - chokingSince < settings.chokeGrace)
     }
 
     // MARK: Refusals

@@ -11,11 +11,15 @@ package import SwarmModel
 package struct PiecePicker: Sendable {
     package let geometry: PieceGeometry
     package private(set) var verified: Bitfield
-    private var rarity: RarityIndex
-    private var active: OrderedDictionary<PieceIndex, ActivePiece> = [:]
-    private var urgent: [PieceIndex]
-    private var random: SeededRandom
-    private let activePiecesMax: Int
+    /// Where pieces are to be had, and which of them may be begun over which distance.
+    package internal(set) var scopes: PieceScopes
+    var rarity: RarityIndex
+    private(set) var active: OrderedDictionary<PieceIndex, ActivePiece> = [:]
+    /// The active pieces with blocks that nobody has been asked for.
+    private(set) var unasked: OrderedSet<PieceIndex> = []
+    private(set) var urgent: [PieceIndex]
+    var random: SeededRandom
+    let activePiecesMax: Int
 
     /// All pieces not yet verified start held back; see ``release(_:)``.
     package init(
@@ -31,6 +35,7 @@ package struct PiecePicker: Sendable {
         self.activePiecesMax = activePiecesMax
         self.random = random
         rarity = RarityIndex(pieceCount: geometry.pieceCount)
+        scopes = PieceScopes(pieceCount: geometry.pieceCount)
     }
 
     package var isComplete: Bool { verified.isFull }
@@ -66,12 +71,17 @@ package struct PiecePicker: Sendable {
     /// A piece that was held back may be started.
     package mutating func release(_ piece: PieceIndex) {
         guard !verified[piece], active[piece] == nil else { return }
-        rarity.insert(piece.number)
+        setStartable(piece, true)
+    }
+
+    mutating func setStartable(_ piece: PieceIndex, _ isStartable: Bool) {
+        if isStartable { rarity.insert(piece.number) } else { rarity.remove(piece.number) }
+        scopes.setStartable(piece.number, isStartable)
     }
 
     package mutating func markVerified(_ piece: PieceIndex) {
-        active[piece] = nil
-        rarity.remove(piece.number)
+        setActive(piece, nil)
+        setStartable(piece, false)
         verified.insert(piece)
         urgent.removeAll { $0 == piece }
     }
@@ -79,14 +89,14 @@ package struct PiecePicker: Sendable {
     /// A verified piece is lost (a damaged file, a failed commit) and may be started again.
     package mutating func markLost(_ piece: PieceIndex) {
         guard verified.remove(piece) else { return }
-        rarity.insert(piece.number)
+        setStartable(piece, true)
     }
 
     /// Takes a piece out of play without making it startable: it is being audited, or comes with
     /// another.
     package mutating func holdBack(_ piece: PieceIndex) {
-        active[piece] = nil
-        rarity.remove(piece.number)
+        setActive(piece, nil)
+        setStartable(piece, false)
     }
 
     /// Puts a piece back into play with all blocks here but these.
@@ -98,105 +108,48 @@ package struct PiecePicker: Sendable {
         )
         state.markReceived(0..<geometry.blockCount(of: piece))
         state.markMissing(missing)
-        active[piece] = state
+        setActive(piece, state)
     }
 
     /// Puts a failed piece back into play, to be fetched whole from one peer.
     package mutating func restartExclusively(_ piece: PieceIndex) {
-        rarity.remove(piece.number)
-        active[piece] = ActivePiece(
-            piece: piece,
-            blockCount: geometry.blockCount(of: piece),
-            owner: nil,
-            isExclusive: true
+        setStartable(piece, false)
+        let blockCount = geometry.blockCount(of: piece)
+        setActive(
+            piece,
+            ActivePiece(piece: piece, blockCount: blockCount, owner: nil, isExclusive: true)
         )
     }
 
-    // MARK: Choice
-
-    package struct Choice: Hashable, Sendable {
-        package var range: BlockRange
-        /// The piece was not active before.
-        package var isNewPiece: Bool
+    mutating func setActive(_ piece: PieceIndex, _ state: ActivePiece?) {
+        active[piece] = state
+        noteUnasked(piece)
     }
 
-    /// The next range to ask `peer` for, of at most `lengthMax` bytes; nil when it has nothing that
-    /// is wanted and not asked for. The range is marked as requested.
-    package mutating func next(
-        for peer: ConnectionID,
-        having pieces: Bitfield,
-        lengthMax: Int
-    ) -> Choice? {
-        let blocks = max(1, lengthMax / PieceGeometry.blockLength)
-        if let piece = ownPiece(of: peer) ?? orphan(for: peer, having: pieces) {
-            return take(blocks, of: piece, for: peer, isNewPiece: false)
+    mutating func change(_ piece: PieceIndex, _ change: (inout ActivePiece) -> Void) {
+        guard active[piece] != nil else { return }
+        change(&active[piece]!)
+        noteUnasked(piece)
+    }
+
+    private mutating func noteUnasked(_ piece: PieceIndex) {
+        if let state = active[piece], state.missingCount > 0 {
+            unasked.append(piece)
+        } else {
+            unasked.remove(piece)
         }
-        if active.count < activePiecesMax, let piece = startable(having: pieces) {
-            rarity.remove(piece.number)
-            active[piece] = ActivePiece(
-                piece: piece,
-                blockCount: geometry.blockCount(of: piece),
-                owner: peer
-            )
-            return take(blocks, of: piece, for: peer, isNewPiece: true)
-        }
-        if let piece = shareable(having: pieces) {
-            return take(blocks, of: piece, for: peer, isNewPiece: false)
-        }
-        return nil
-    }
-
-    private func ownPiece(of peer: ConnectionID) -> PieceIndex? {
-        active.values.first { $0.owner == peer && $0.missingCount > 0 }?.piece
-    }
-
-    private mutating func orphan(for peer: ConnectionID, having pieces: Bitfield) -> PieceIndex? {
-        let found = active.values.first {
-            $0.owner == nil && $0.missingCount > 0 && pieces[$0.piece]
-        }
-        guard let piece = found?.piece else { return nil }
-        active[piece]?.owner = peer
-        return piece
-    }
-
-    private mutating func startable(having pieces: Bitfield) -> PieceIndex? {
-        if let piece = urgent.first(where: { rarity.contains($0.number) && pieces[$0] }) {
-            return piece
-        }
-        let number = rarity.rarest(using: &random) { pieces[bit: $0] }
-        return number.flatMap { geometry.piece($0) }
-    }
-
-    /// A piece of another peer with the most blocks still to ask for.
-    private func shareable(having pieces: Bitfield) -> PieceIndex? {
-        active.values
-            .filter { !$0.isExclusive && $0.missingCount > 0 && pieces[$0.piece] }
-            .max { $0.missingCount < $1.missingCount }?.piece
-    }
-
-    private mutating func take(
-        _ blockCount: Int,
-        of piece: PieceIndex,
-        for peer: ConnectionID,
-        isNewPiece: Bool
-    ) -> Choice? {
-        guard let run = active[piece]?.firstMissingRun(countMax: blockCount),
-            let range = geometry.range(of: run, in: piece)
-        else { return nil }
-        active[piece]?.markRequested(run, from: peer)
-        return Choice(range: range, isNewPiece: isNewPiece)
     }
 
     // MARK: What became of a request
 
     /// The blocks of the range are here, whoever sent them.
     package mutating func markReceived(_ range: BlockRange) {
-        active[range.piece]?.markReceived(range.blocks)
+        change(range.piece) { $0.markReceived(range.blocks) }
     }
 
     /// `peer` will not send the range: its blocks may be asked of another.
     package mutating func release(_ range: BlockRange, from peer: ConnectionID) {
-        active[range.piece]?.release(range.blocks, from: peer)
+        change(range.piece) { $0.release(range.blocks, from: peer) }
     }
 
     /// The peer of which the start of the range is asked.
@@ -230,6 +183,6 @@ package struct PiecePicker: Sendable {
 
     /// Nothing is left to ask for: every wanted block is here or asked of somebody.
     package var isEndgame: Bool {
-        !isComplete && rarity.isEmpty && active.values.allSatisfy { $0.missingCount == 0 }
+        !isComplete && rarity.isEmpty && unasked.isEmpty
     }
 }

@@ -11,11 +11,13 @@ extension Swarm {
     ) {
         switch event {
         case .connectionOpened(let facts): connectionOpened(facts, at: now, into: &actions)
-        case .dialFailed(let endpoint): book.dialFailed(endpoint, at: now)
-        case .connectionClosed(let id, _): forget(id, at: now, into: &actions)
+        case .dialFailed(let endpoint):
+            book.dialFailed(endpoint, at: now)
+            apply(roster.lost(endpoint), at: now)
+        case .connectionClosed(let id, let by):
+            forget(id, wasLost: by != .us, at: now, into: &actions)
         case .peersLearned(let endpoints): book.learn(endpoints, at: now)
-        case .rosterUpdated(let update):
-            book.learn(update.joined.filter { $0.peer != me }.flatMap(\.endpoints), at: now)
+        case .rosterUpdated(let update): rosterUpdated(update, at: now)
         default: preconditionFailure("not about connections: \(event)")
         }
     }
@@ -44,12 +46,18 @@ extension Swarm {
             }
             close(other.id, .duplicateConnection, at: now, into: &actions)
         }
+        makeRoom(for: facts, at: now, into: &actions)
         guard sessions.count < settings.connectionsMax else {
             refuse(facts, .tooManyConnections, at: now, into: &actions)
             return
         }
         if sessions.isEmpty { restartTimers(at: now) }
-        sessions[facts.id] = PeerSession(facts, at: now)
+        // What it is told of itself says all that there is.
+        if !havesUntold.isEmpty { gossip(at: now, into: &actions) }
+        var session = PeerSession(facts, at: now)
+        session.level = level(of: session)
+        session.isDuty = dutyKeys.contains(session.key)
+        sessions[facts.id] = session
         if let endpoint { book.connected(endpoint, facts.id, at: now) }
         introduce(facts, at: now, into: &actions)
     }
@@ -106,6 +114,7 @@ extension Swarm {
                 ? nil : LocalExtensionID.metadata,
             doesNotHaveID: LocalExtensionID.doesNotHave,
             uploadOnlyID: LocalExtensionID.uploadOnly,
+            intentID: LocalExtensionID.intent,
             client: settings.client,
             listenPort: settings.listenPort,
             requestQueueLength: settings.uploadQueueLength,
@@ -126,16 +135,24 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         guard sessions[id] != nil else { return }
-        forget(id, at: now, into: &actions)
+        forget(id, wasLost: cause.isLoss, at: now, into: &actions)
         actions.append(.closeConnection(id, cause))
     }
 
+    /// `wasLost` when the peer can no more be counted on, as after a close of its own.
     private mutating func forget(
         _ id: ConnectionID,
+        wasLost: Bool,
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        guard let session = sessions.removeValue(forKey: id) else { return }
+        guard let session = sessions[id] else { return }
+        removePlacement(of: session)
+        sessions[id] = nil
+        forgetIntents(of: id)
+        slots.drained(id)
+        uploadsWaiting.remove(id)
+        leaveRoster(session, wasLost: wasLost, at: now)
         if let pieces = session.pieces, session.isCounted { picker?.peerLeft(with: pieces) }
         for request in session.pipeline.requests { giveBack(request.range, from: id) }
         disown(id, at: now, into: &actions)
@@ -175,19 +192,5 @@ extension Swarm {
         for other in sessions.values.filter({ $0.facts.peer == peer }) {
             close(other.id, .banned(reason), at: now, into: &actions)
         }
-    }
-
-    // MARK: Dialling
-
-    /// How many more dials may be under way.
-    var dialRoom: Int {
-        guard !isComplete, pausedUntil == nil else { return 0 }
-        let wanted = min(settings.connectionsWanted, settings.connectionsMax) - sessions.count
-        guard wanted > 0 else { return 0 }
-        return min(settings.dialsMax, wanted) - book.diallingCount
-    }
-
-    mutating func dialMore(at now: Instant, into actions: inout [SwarmAction]) {
-        for endpoint in book.nextDials(dialRoom, at: now) { actions.append(.dial(endpoint)) }
     }
 }

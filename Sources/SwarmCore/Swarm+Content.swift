@@ -51,6 +51,7 @@ extension Swarm {
         for file in content.geometry.files where !heldBack.contains(file) {
             for piece in content.geometry.pieces(of: file) { picker?.release(piece) }
         }
+        beginScheduling(at: now)
         sealWhole(into: &actions)
         if files.isAllSealed { actions.append(.publishView) }
         for id in sessions.keys { catchUp(id, at: now, into: &actions) }
@@ -83,7 +84,8 @@ extension Swarm {
             close(id, .violation(error.what), at: now, into: &actions)
             return
         }
-        countWhole(id)
+        countWhole(id, at: now)
+        havesUntold = []
         for number in picker?.verified.members ?? [] {
             send(.have(UInt32(number)), to: id, at: now, into: &actions)
         }

@@ -22,6 +22,7 @@ extension Swarm {
             case .extendedHandshake(let extended):
                 extendedHandshakeArrived(extended, from: id, at: now, into: &actions)
             case .uploadOnly(let isUploadOnly): sessions[id]?.isUploadOnly = isUploadOnly
+            case .intent(let intent): try intentArrived(intent, from: id, at: now)
             case .metadata(let message):
                 metadataMessage(message, from: id, at: now, into: &actions)
             case .hashRequest, .hashes, .hashReject:
@@ -44,10 +45,12 @@ extension Swarm {
     ) {
         switch message {
         case .choke:
+            if sessions[id]?.isChoking == false { sessions[id]?.chokingSince = now }
             sessions[id]?.isChoking = true
             releaseAll(of: id, at: now, into: &actions)
         case .unchoke:
             sessions[id]?.isChoking = false
+            updatePlacement(id, at: now)
             fill(id, at: now, into: &actions)
         case .interested:
             sessions[id]?.isInterested = true
@@ -86,7 +89,7 @@ extension Swarm {
             isUnchoked: !session.amChoking,
             unchokedAt: session.unchokedAt,
             piecesHeld: session.pieces?.population ?? 0,
-            isOurs: session.extended?.requestLengthMax != nil
+            isOurs: session.isOurs
         )
     }
 
@@ -105,6 +108,7 @@ extension Swarm {
         sessions[id]?.amChoking = true
         send(.choke, to: id, at: now, into: &actions)
         let dropped = sessions[id]?.uploads.dropWaiting() ?? []
+        noteWaiting(id)
         for range in dropped { reject(range.raw, to: id, at: now, into: &actions) }
     }
 
@@ -132,18 +136,18 @@ extension Swarm {
         switch message {
         case .bitfield(let bytes):
             try sessions[id]?.saysBitfield(bytes, geometry)
-            countWhole(id)
+            countWhole(id, at: now)
         case .haveAll, .haveNone:
             try sessions[id]?.saysAll(message == .haveAll, geometry)
-            countWhole(id)
+            countWhole(id, at: now)
         case .have(let number):
             guard let piece = try sessions[id]?.saysHave(number, geometry) ?? nil else { return }
-            gains(piece, id)
+            gains(piece, id, at: now)
         case .doesNotHave(let number):
             guard let piece = try sessions[id]?.saysDoesNotHave(number, geometry) ?? nil else {
                 return
             }
-            loses(piece, id)
+            loses(piece, id, at: now)
         default: break
         }
         availabilityKnown(id, at: now, into: &actions)
@@ -165,21 +169,44 @@ extension Swarm {
     }
 
     /// A peer has said everything at once, or its early words were made into pieces.
-    mutating func countWhole(_ id: ConnectionID) {
+    mutating func countWhole(_ id: ConnectionID, at now: Instant) {
         guard let pieces = sessions[id]?.pieces, let verified = picker?.verified else { return }
         sessions[id]?.isCounted = !pieces.isFull
         if !pieces.isFull { picker?.peerJoined(with: pieces) }
         sessions[id]?.interestingCount = verified.lackCount(of: pieces)
+        updatePlacement(id, at: now)
+        if let session = sessions[id], session.isSeed {
+            apply(roster.completed(session.facts.peer), at: now)
+        }
     }
 
-    private mutating func gains(_ piece: PieceIndex, _ id: ConnectionID) {
+    private mutating func gains(_ piece: PieceIndex, _ id: ConnectionID, at now: Instant) {
+        sessions[id]?.progressAt = now
+        importDelivered(piece, by: id)
         // One that came complete gains nothing, so one that is not counted has said nothing before.
         sessions[id]?.isCounted = true
         picker?.peerGained(piece)
         if picker?.verified[piece] == false { sessions[id]?.interestingCount += 1 }
+        if let placement = sessions[id]?.placement {
+            picker?.scopes.holderGained(piece.number, at: placement.level)
+        } else {
+            updatePlacement(id, at: now)
+        }
+        if let session = sessions[id], session.isSeed {
+            apply(roster.completed(session.facts.peer), at: now)
+        }
     }
 
-    private mutating func loses(_ piece: PieceIndex, _ id: ConnectionID) {
+    private mutating func loses(_ piece: PieceIndex, _ id: ConnectionID, at now: Instant) {
+        defer { updatePlacement(id, at: now) }
+        if let placement = sessions[id]?.placement {
+            if placement.isComplete {
+                picker?.scopes.completeHolderLeft(at: placement.level)
+                sessions[id]?.placement = nil
+            } else {
+                picker?.scopes.holderLost(piece.number, at: placement.level)
+            }
+        }
         if sessions[id]?.isCounted == true {
             picker?.peerLost(piece)
         } else if let pieces = sessions[id]?.pieces {
@@ -220,6 +247,8 @@ extension Swarm {
             }
             book.connected(endpoint, id, at: now)
         }
+        localityKnown(id, at: now)
+        tellImports(to: id, at: now, into: &actions)
         askMetadata(of: id, at: now, into: &actions)
         fill(id, at: now, into: &actions)
     }

@@ -12,6 +12,7 @@ extension Swarm {
     ) {
         guard let content, picker?.verified[piece] == false else { return }
         cancelAll(of: piece, at: now, into: &actions)
+        notePieceTime(piece, at: now)
         commits.append(piece, bytes: content.geometry.length(of: piece), at: now)
         announceVerified(piece, at: now, into: &actions)
         let file = content.geometry.file(of: piece)
@@ -36,18 +37,21 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         picker?.markVerified(piece)
+        var isLacking = false
         for id in sessions.keys {
             if sessions[id]?.pieces?[piece] == true {
                 sessions[id]?.interestingCount -= 1
                 updateInterest(id, at: now, into: &actions)
             } else {
-                send(.have(UInt32(piece.number)), to: id, at: now, into: &actions)
+                isLacking = true
             }
         }
+        if isLacking { tellHave(piece, at: now, into: &actions) }
     }
 
     private mutating func finished(at now: Instant, into actions: inout [SwarmAction]) {
         actions.append(.trace(.downloadFinished))
+        gossip(at: now, into: &actions)
         for session in sessions.values {
             if session.isSeed {
                 close(session.id, .bothSeeds, at: now, into: &actions)
@@ -222,6 +226,8 @@ extension Swarm {
     ) {
         guard let content else { return }
         let affected = pieces.flatMap { content.sharingBytes(with: $0) }
+        // What is told of must be what is here.
+        if !havesUntold.isEmpty { gossip(at: now, into: &actions) }
         for piece in affected where picker?.state(of: piece) == .active {
             // Some of its blocks are gone with the others that were not synced.
             cancelAll(of: piece, at: now, into: &actions)
@@ -248,6 +254,7 @@ extension Swarm {
             for range in sessions[id]?.uploads.dropWaiting(for: affected) ?? [] {
                 reject(range.raw, to: id, at: now, into: &actions)
             }
+            noteWaiting(id)
         }
         mustRefill = true
     }

@@ -18,10 +18,18 @@ extension Swarm {
         var room = depth - session.pipeline.outstandingBytes
         var requests = session.pipeline.requests.count
         while room > 0, requests < queueLength {
-            guard let choice = picker?.next(for: id, having: pieces, lengthMax: unit) else {
-                return
+            guard
+                let choice = picker?.next(
+                    for: id,
+                    having: pieces,
+                    lengthMax: unit,
+                    at: session.level
+                )
+            else { return }
+            if choice.isNewPiece {
+                actions.append(.openPiece(choice.range.piece))
+                begun(choice.range.piece, from: session, at: now)
             }
-            if choice.isNewPiece { actions.append(.openPiece(choice.range.piece)) }
             request(choice.range, of: id, at: now, into: &actions)
             room -= choice.range.length
             requests += 1
@@ -86,7 +94,10 @@ extension Swarm {
         // A closed connection's block still counts: its bytes are on disk.
         let arrival = sessions[id]?.pipeline.arrived(range, at: now) ?? .late
         book(range.length, from: id, kept: result == .stored)
-        if arrival == .expected { sessions[id]?.obliged() }
+        if arrival == .expected {
+            sessions[id]?.obliged()
+            updatePlacement(id, at: now)
+        }
         switch result {
         case .stored:
             cancelElsewhere(range, except: id, at: now, into: &actions)
@@ -117,7 +128,7 @@ extension Swarm {
     }
 
     /// Where the other end of a connection is or was.
-    private func locality(of id: ConnectionID) -> Locality {
+    func locality(of id: ConnectionID) -> Locality {
         sessions[id]?.locality ?? departed.sender(id)?.locality ?? .unknown
     }
 
@@ -167,6 +178,7 @@ extension Swarm {
         case .cancel(let raw):
             if sessions[id]?.uploads.cancel(raw) == true {
                 reject(raw, to: id, at: now, into: &actions)
+                noteWaiting(id)
             }
         case .reject(let raw):
             guard hasFast(id) else { throw Violation("a reject without BEP 6") }
@@ -175,6 +187,7 @@ extension Swarm {
             }
             if sessions[id]?.pipeline.rejected(range) == true {
                 sessions[id]?.refused(at: now)
+                updatePlacement(id, at: now)
                 giveBack(range, from: id)
                 disown(id, at: now, into: &actions)
                 mustRefill = true
@@ -197,38 +210,11 @@ extension Swarm {
         else { throw Violation("a request outside of its piece: \(raw)") }
         guard let session = sessions[id], !session.amChoking, verified[piece],
             let range = content.geometry.servedRange(of: raw, lengthMax: settings.requestLengthMax),
-            sessions[id]?.uploads.append(range, lengthMax: settings.uploadQueueLength) == true
+            sessions[id]?.uploads.append(range, lengthMax: settings.uploadQueueLength, at: now)
+                == true
         else {
             reject(raw, to: id, at: now, into: &actions)
             return
-        }
-        serve(id, at: now, into: &actions)
-    }
-
-    /// Hands the transport what the peer's credit allows.
-    private mutating func serve(
-        _ id: ConnectionID,
-        at now: Instant,
-        into actions: inout [SwarmAction]
-    ) {
-        while let range = sessions[id]?.uploads.next(credit: settings.uploadCreditBytes, at: now) {
-            sessions[id]?.lastSentAt = now
-            actions.append(.sendBlock(range, to: id))
-        }
-    }
-
-    mutating func uploadFinished(
-        _ raw: RawBlock,
-        to id: ConnectionID,
-        wasSent: Bool,
-        at now: Instant,
-        into actions: inout [SwarmAction]
-    ) {
-        if wasSent { ledger.sent(Int(raw.length), to: locality(of: id)) }
-        guard sessions[id] != nil else { return }
-        sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
-        if !wasSent {
-            reject(raw, to: id, at: now, into: &actions)
         }
         serve(id, at: now, into: &actions)
     }

@@ -9,10 +9,15 @@ extension Swarm {
         if let until = pausedUntil, until <= now {
             resume(into: &actions)
         }
+        settle(at: now)
         expireHashes(at: now, into: &actions)
         if housekeepingAt <= now {
             housekeepingAt = now + Self.housekeepingInterval
             for id in sessions.keys { inspect(id, at: now, into: &actions) }
+            for id in sessions.keys { updatePlacement(id, at: now) }
+            reviewSlots(at: now, into: &actions)
+            reviewImports(at: now)
+            growImpatient(at: now)
             helpInEndgame(at: now, into: &actions)
         }
         if rechokeAt <= now {
@@ -80,21 +85,34 @@ extension Swarm {
 
     /// When every block is asked of somebody, idle peers are asked for the oldest ones too, each at
     /// most once more (BitTorrent's endgame, bounded as in Dean and Barroso, The Tail at Scale).
+    /// Only within the cloud, where a second copy costs time and no money, and for a small share of
+    /// the version.
     private mutating func helpInEndgame(at now: Instant, into actions: inout [SwarmAction]) {
         guard pausedUntil == nil, let picker, picker.isEndgame else { return }
         for id in sessions.keys {
             guard let session = sessions[id], session.pipeline.isEmpty, !session.isChoking,
                 session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
             else { continue }
+            guard session.level >= min(1, domains.top) else { continue }
             let unit = session.requestLength(settings, at: now)
             let overdue = overdueRequest(having: pieces, lengthMax: unit, at: now)
-            guard let overdue, picker.activePiece(overdue.piece)?.isExclusive == false else {
-                continue
-            }
+            guard let overdue, picker.activePiece(overdue.piece)?.isExclusive == false,
+                picker.scopes.permits(overdue.piece.number, at: session.level),
+                hedgedBytes + overdue.length <= hedgeBytesMax
+            else { continue }
+            hedgedBytes += overdue.length
             copies.append(EndgameCopy(range: overdue, peer: id))
             sessions[id]?.pipeline.sent(overdue, at: now)
             send(.request(RawBlock(overdue)), to: id, at: now, into: &actions)
         }
+    }
+
+    private var hedgeBytesMax: Int {
+        let total = Double(geometry?.totalLength ?? 0)
+        return max(
+            settings.scheduler.hedgeBytesMin,
+            Int(total * settings.scheduler.hedgeShareMax)
+        )
     }
 
     /// The oldest request of any peer that is old enough, asked of one peer only, and within reach.

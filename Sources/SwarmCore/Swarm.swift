@@ -32,8 +32,46 @@ package struct Swarm: Sendable {
     var rechokeAt: Instant
     /// Ranges asked of a second peer in the endgame and not yet here: at most one for each peer.
     var copies: [EndgameCopy] = []
+    /// Bytes that were asked of a second peer in the endgame, of all of them, ever.
+    var hedgedBytes = 0
     /// A block became free that some other peer may be asked for.
     var mustRefill = false
+
+    // Scheduling
+    /// Keys of the peers that this host needs to be connected to; empty when it takes anybody.
+    var dutyKeys: OrderedSet<UInt64> = []
+    /// Where those of them listen that are not connected.
+    var dutyEndpoints: [Endpoint] = []
+    /// When they are to be found anew; nil while nothing has changed.
+    var dutiesDueAt: Instant?
+    var dutiesFoundAt: Instant?
+    var slots: UploadSlots
+    /// Connections with requests of which none is with the transport.
+    var uploadsWaiting: OrderedSet<ConnectionID> = []
+    var uplink: UplinkMeter
+    package internal(set) var roster: Roster
+    package internal(set) var domains: Domains
+    /// Nil until the pieces are known.
+    var duty: ImportDuty?
+    /// Connections by the key of their peer, of ours only.
+    var connectionOf: OrderedDictionary<UInt64, ConnectionID> = [:]
+    /// When imports may begin; nil when they may.
+    var settledAt: Instant?
+    /// Since when nothing is asked of anybody; nil while something is.
+    var idleSince: Instant?
+    /// Where the next round of patience begins.
+    var patienceCursor = 0
+    var intents: IntentBook
+    /// Pieces and withdrawn intents that the neighbours have not heard of.
+    var havesUntold: [PieceIndex] = []
+    var withdrawals: [(piece: Int, level: Int)] = []
+    /// When they will; nil when there are none.
+    var gossipAt: Instant?
+    var gossipedAt: Instant?
+    var begunAt: OrderedDictionary<PieceIndex, Instant> = [:]
+    var pieceTime = Duration.zero
+    /// Pieces imported although others came before, because they did not.
+    package internal(set) var promotionCount = 0
 
     /// How often sessions are looked over for silence, snubs and endgame.
     package static let housekeepingInterval = Duration.milliseconds(500)
@@ -54,6 +92,11 @@ package struct Swarm: Sendable {
         metadata = MetadataExchange(settings: settings)
         commits = CommitQueue(settings: settings)
         self.random = random
+        roster = Roster(me: me, settings: settings.scheduler)
+        slots = Self.slots(settings, turnBytes: settings.scheduler.turnBytes)
+        uplink = UplinkMeter(at: now)
+        intents = IntentBook(holdMax: settings.scheduler.intentHoldMax)
+        domains = Domains(mine: settings.locality, myKey: Roster.key(of: me))
         housekeepingAt = now + Self.housekeepingInterval
         rechokeAt = now + settings.rechokeInterval
     }
@@ -95,6 +138,8 @@ package struct Swarm: Sendable {
         }
         if now >= deadline ?? now { runTimers(at: now, into: &actions) }
         if mustRefill { refillAll(at: now, into: &actions) }
+        if let due = gossipAt, due <= now { gossip(at: now, into: &actions) }
+        reviewDuties(at: now)
         dialMore(at: now, into: &actions)
     }
 
@@ -108,6 +153,9 @@ package struct Swarm: Sendable {
         next = earlier(next, layers.deadline)
         next = earlier(next, metadata.deadline)
         next = earlier(next, pausedUntil)
+        next = earlier(next, settledAt)
+        next = earlier(next, gossipAt)
+        next = earlier(next, dutiesDueAt)
         for audit in audits { next = earlier(next, audit.deadline) }
         if dialRoom > 0 { next = earlier(next, book.deadline) }
         return next

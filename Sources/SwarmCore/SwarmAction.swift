@@ -53,6 +53,14 @@ package enum CloseCause: Hashable, Sendable, CustomStringConvertible {
     case notReading
     case bothSeeds
 
+    /// The peer, rather than the connection, is at fault.
+    var isLoss: Bool {
+        switch self {
+        case .violation, .banned, .idle, .stalled, .notReading: true
+        case .duplicateConnection, .tooManyConnections, .bothSeeds: false
+        }
+    }
+
     package var description: String {
         switch self {
         case .violation(let what): "protocol violation: \(what)"

@@ -5,7 +5,7 @@ package struct SwarmSettings: Hashable, Sendable {
     // MARK: Connections
 
     /// Most open connections. Each costs a socket and some 10 KiB; during a block up to 1 MiB.
-    package var connectionsMax = 200
+    package var connectionsMax = 400
     /// A peer that still downloads dials until it has this many.
     package var connectionsWanted = 50
     /// Most dials under way at once. More fill the swarm faster and hit a restarted host harder.
@@ -85,6 +85,10 @@ package struct SwarmSettings: Hashable, Sendable {
     package var commitAfter = Duration.seconds(1)
     /// After a failed write no blocks are requested for this long.
     package var storagePause = Duration.seconds(30)
+
+    // MARK: Scheduling
+
+    package var scheduler = SchedulerSettings()
 
     // MARK: What we say of ourselves
 

@@ -1,3 +1,4 @@
+internal import OrderedCollections
 internal import SwarmModel
 
 extension TrackerRegistry {
@@ -10,13 +11,14 @@ extension TrackerRegistry {
     ) -> Peer {
         let isOurs =
             request.generation != nil || request.locality != nil || request.rosterEpoch != nil
-        let entry = RosterEntry(
+        var entry = RosterEntry(
             peer: request.peer,
             endpoints: [],
             locality: request.locality ?? .unknown,
             generation: request.generation ?? 0,
             isSeed: request.left == 0
         )
+        entry.rating.weight = weight(of: request, former: former)
         var peer = Peer(key: request.key, entry: entry, isOurs: isOurs, expiry: .origin)
         if let former {
             peer.changedAt = former.changedAt
@@ -27,9 +29,41 @@ extension TrackerRegistry {
                 peer.page = former.page
             }
         }
+        peer.isMeasured = request.uplinkBytesPerSecond != nil
         peer.observe(observed, port: request.port)
         peer.nameFurther(request.otherEndpoints, from: observed, countMax: otherEndpointsMax)
         return peer
+    }
+
+    private static func weight(of request: AnnounceRequest, former: Peer?) -> UInt32 {
+        guard let rate = request.uplinkBytesPerSecond else {
+            return UplinkRating.unmeasured.weight
+        }
+        let before = former?.isMeasured == true ? former?.entry.rating.weight : nil
+        return UplinkRating.weight(bytesPerSecond: rate, former: before)
+    }
+}
+
+extension TrackerRegistry.Swarm {
+    /// Members of one locality that are compared: enough for a median.
+    private static let comparedMax = 64
+    /// Fewer than this many measured ones say nothing of what is usual.
+    private static let comparedMin = 3
+
+    /// Below a quarter of the median of those measured in its locality: such a host as importer
+    /// would make all others wait.
+    func isSlow(_ peer: TrackerRegistry.Peer) -> Bool {
+        guard peer.isMeasured, let group = groups[peer.entry.locality] else { return false }
+        var weights: [UInt32] = []
+        for side in [group.leeches, group.seeds] {
+            for id in side.prefix(Self.comparedMax) where id != peer.entry.peer {
+                guard let other = peers[id], other.isMeasured else { continue }
+                weights.append(other.entry.rating.weight)
+            }
+        }
+        guard weights.count >= Self.comparedMin else { return false }
+        weights.sort()
+        return peer.entry.rating.weight * 4 < weights[weights.count / 2]
     }
 }
 

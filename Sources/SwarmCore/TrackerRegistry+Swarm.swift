@@ -12,6 +12,8 @@ extension TrackerRegistry {
         var entry: RosterEntry
         /// Sends our keys, so it is on the roster and gets one.
         var isOurs: Bool
+        /// It has said what it can send.
+        var isMeasured = false
         var hasCompleted = false
         var expiry: Instant
         /// The change in which its entry became what it is.
@@ -100,6 +102,7 @@ extension TrackerRegistry {
                 otherEndpointsMax: settings.otherEndpointsMax
             )
             peer.expiry = expiry
+            peer.entry.rating.isSlow = isSlow(peer)
             if request.event == .completed, !peer.hasCompleted {
                 peer.hasCompleted = true
                 completions += 1

@@ -219,6 +219,8 @@ package struct TrackerRegistry: Sendable {
             entriesMax: settings.rosterEntriesPerResponseMax
         )
         answer.roster?.epoch.life = life
+        answer.roster?.ownRating =
+            swarms[request.swarm]?.peers[request.peer]?.entry.rating ?? .unmeasured
         let isLast = answer.roster?.epoch.counter == swarms[request.swarm]?.lastChange
         if !isLast { answer.intervalSeconds = answer.intervalSecondsMin ?? 1 }
     }

@@ -16,11 +16,15 @@ package struct UploadQueue: Hashable, Sendable {
 
     package var isEmpty: Bool { waiting.isEmpty && inTransport.isEmpty }
     package var isInTransport: Bool { !inTransport.isEmpty }
+    package var isWaiting: Bool { !waiting.isEmpty }
+    /// Since when something waits and nothing is with the transport.
+    package private(set) var waitsSince: Instant?
     package var count: Int { waiting.count + inTransport.count }
 
     /// False when the queue is full.
-    package mutating func append(_ range: ServedRange, lengthMax: Int) -> Bool {
+    package mutating func append(_ range: ServedRange, lengthMax: Int, at now: Instant) -> Bool {
         guard count < lengthMax else { return false }
+        if isEmpty { waitsSince = now }
         waiting.append(range)
         return true
     }
@@ -32,6 +36,7 @@ package struct UploadQueue: Hashable, Sendable {
         else { return nil }
         waiting.removeFirst()
         if inTransport.isEmpty { progressAt = now }
+        waitsSince = nil
         inTransport.append(range)
         inTransportBytes += range.length
         return range
@@ -44,6 +49,7 @@ package struct UploadQueue: Hashable, Sendable {
         inTransportBytes -= range.length
         if wasSent { sentBytes += range.length }
         progressAt = inTransport.isEmpty ? nil : now
+        if inTransport.isEmpty, !waiting.isEmpty { waitsSince = now }
     }
 
     /// True when it was still waiting: it must be rejected then (BEP 6).

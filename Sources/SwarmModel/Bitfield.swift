@@ -86,6 +86,30 @@ package struct Bitfield: Hashable, Sendable {
         return result
     }
 
+    /// How many pieces both sets have.
+    package func commonCount(with other: Bitfield) -> Int {
+        precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")
+        var common = 0
+        for index in words.indices { common += (words[index] & other.words[index]).nonzeroBitCount }
+        return common
+    }
+
+    /// The pieces that both sets have, ascending, at most `countMax`.
+    package func firstCommon(_ countMax: Int, with other: Bitfield) -> [Int] {
+        precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")
+        var result: [Int] = []
+        for index in words.indices {
+            var rest = words[index] & other.words[index]
+            while rest != 0 {
+                guard result.count < countMax else { return result }
+                let lead = rest.leadingZeroBitCount
+                result.append(index * 64 + lead)
+                rest &= ~(1 << UInt64(63 - lead))
+            }
+        }
+        return result
+    }
+
     /// How many pieces the other set has that this one lacks.
     package func lackCount(of other: Bitfield) -> Int {
         precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")

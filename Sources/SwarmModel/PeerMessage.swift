@@ -49,12 +49,36 @@ package enum PeerMessage: Hashable, Sendable {
     case doesNotHave(UInt32)
     /// upload_only as a message (BEP 21).
     case uploadOnly(Bool)
+    /// shoal_intent.
+    case intent(ImportIntent)
     // BEP 52
     case hashRequest(HashRange)
     case hashes(HashRange, [Digest])
     case hashReject(HashRange)
     /// A message id or extension that we do not know: skipped.
     case unknown(id: UInt8)
+}
+
+/// A peer says that it is about to import pieces over the boundary of a domain, or is not any more
+/// (shoal_intent): others in that domain wait for it.
+package struct ImportIntent: Hashable, Sendable {
+    package var isWithdrawal: Bool
+    /// The level of the domain that the pieces enter: 0 is the fleet, from an origin; 1 the cloud, 2 the
+    /// region, and so on.
+    package var level: UInt8
+    /// How long to wait for it, in whole tenths of a second.
+    package var lifetime: Duration
+    package var pieces: [UInt32]
+
+    /// Most pieces of one message: 4 KiB.
+    package static let pieceCountMax = 1024
+
+    package init(isWithdrawal: Bool, level: UInt8, lifetime: Duration, pieces: [UInt32]) {
+        self.isWithdrawal = isWithdrawal
+        self.level = level
+        self.lifetime = lifetime
+        self.pieces = pieces
+    }
 }
 
 /// A run of hashes of one layer of one file's Merkle tree (BEP 52, messages 21 to 23). Layer 0 is
@@ -95,6 +119,7 @@ package struct ExtendedHandshake: Hashable, Sendable {
     package var metadataID: UInt8?
     package var doesNotHaveID: UInt8?
     package var uploadOnlyID: UInt8?
+    package var intentID: UInt8?
     /// `v`: the client's name.
     package var client: String?
     /// `p`: the port on which the sender listens.
@@ -114,6 +139,7 @@ package struct ExtendedHandshake: Hashable, Sendable {
         metadataID: UInt8? = nil,
         doesNotHaveID: UInt8? = nil,
         uploadOnlyID: UInt8? = nil,
+        intentID: UInt8? = nil,
         client: String? = nil,
         listenPort: UInt16? = nil,
         requestQueueLength: Int? = nil,
@@ -126,6 +152,7 @@ package struct ExtendedHandshake: Hashable, Sendable {
         self.metadataID = metadataID
         self.doesNotHaveID = doesNotHaveID
         self.uploadOnlyID = uploadOnlyID
+        self.intentID = intentID
         self.client = client
         self.listenPort = listenPort
         self.requestQueueLength = requestQueueLength
@@ -146,4 +173,6 @@ package enum LocalExtensionID {
     package static let doesNotHave: UInt8 = 2
     /// upload_only (BEP 21).
     package static let uploadOnly: UInt8 = 3
+    /// shoal_intent.
+    package static let intent: UInt8 = 4
 }

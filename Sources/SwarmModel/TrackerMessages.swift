@@ -24,6 +24,8 @@ package struct AnnounceRequest: Hashable, Sendable {
     // Ours: shoal_loc, shoal_gen, shoal_epoch.
     package var locality: Locality?
     package var generation: UInt64?
+    /// What the sender can send, in bytes a second; nil when it has not been measured (`shoal_up`).
+    package var uplinkBytesPerSecond: UInt64?
     /// The roster epoch that the sender has; nil when it wants no roster.
     package var rosterEpoch: RosterEpoch?
 
@@ -41,6 +43,7 @@ package struct AnnounceRequest: Hashable, Sendable {
         otherEndpoints: [Endpoint] = [],
         locality: Locality? = nil,
         generation: UInt64? = nil,
+        uplinkBytesPerSecond: UInt64? = nil,
         rosterEpoch: RosterEpoch? = nil
     ) {
         self.swarm = swarm
@@ -56,6 +59,7 @@ package struct AnnounceRequest: Hashable, Sendable {
         self.otherEndpoints = otherEndpoints
         self.locality = locality
         self.generation = generation
+        self.uplinkBytesPerSecond = uplinkBytesPerSecond
         self.rosterEpoch = rosterEpoch
     }
 }
@@ -82,14 +86,17 @@ package struct RosterEntry: Hashable, Sendable {
     package var generation: UInt64
     /// Has every piece.
     package var isSeed: Bool
+    package var rating: UplinkRating
 
     package init(
         peer: PeerID,
         endpoints: [Endpoint],
         locality: Locality,
         generation: UInt64,
-        isSeed: Bool
+        isSeed: Bool,
+        rating: UplinkRating = .unmeasured
     ) {
+        self.rating = rating
         self.peer = peer
         self.endpoints = endpoints
         self.locality = locality
@@ -106,8 +113,17 @@ package struct RosterUpdate: Hashable, Sendable {
     /// New and changed members.
     package var joined: [RosterEntry]
     package var left: [PeerID]
+    /// How everybody else rates the receiver, which is not among `joined`.
+    package var ownRating: UplinkRating
 
-    package init(epoch: RosterEpoch, isWhole: Bool, joined: [RosterEntry], left: [PeerID]) {
+    package init(
+        epoch: RosterEpoch,
+        isWhole: Bool,
+        joined: [RosterEntry],
+        left: [PeerID],
+        ownRating: UplinkRating = .unmeasured
+    ) {
+        self.ownRating = ownRating
         self.epoch = epoch
         self.isWhole = isWhole
         self.joined = joined

@@ -47,6 +47,7 @@ extension SwarmDriver {
             key: UInt32(truncatingIfNeeded: around.settings.generation),
             locality: around.settings.locality,
             generation: around.settings.generation,
+            uplinkBytesPerSecond: swarm.uplinkBytesPerSecond.map { UInt64(max(0, $0)) },
             rosterEpoch: rosterEpochs[order.url] ?? RosterEpoch.none
         )
     }

@@ -1,7 +1,8 @@
 import SwarmModel
 
 /// `shoal_roster` in an answer: `epoch` as in the query, `joined` as a list of {`ep`: compact
-/// endpoints, `gen`, `id`, `loc`, `seed`}, `left` as a list of peer ids, and `whole`.
+/// endpoints, `gen`, `id`, `loc`, `seed`, and where it has been measured `slow` and `w`}, `left` as a
+/// list of peer ids, `whole`, and `you`: {`slow`, `w`} of the receiver.
 extension AnnounceCodec {
     static func encode(roster: RosterUpdate) -> BencodeTree {
         .dictionary([
@@ -9,17 +10,47 @@ extension AnnounceCodec {
             ("joined", .list(roster.joined.map(encode(entry:)))),
             ("left", .list(roster.left.map { .bytes($0.bytes) })),
             ("whole", .integer(roster.isWhole ? 1 : 0)),
+            (
+                "you",
+                roster.ownRating == .unmeasured
+                    ? nil : .dictionary(encode(rating: roster.ownRating))
+            ),
         ])
     }
 
     private static func encode(entry: RosterEntry) -> BencodeTree {
-        .dictionary([
+        var keys: [(String, BencodeTree?)] = [
             ("ep", .list(entry.endpoints.map { .bytes($0.compact) })),
             ("gen", .text(String(entry.generation))),
             ("id", .bytes(entry.peer.bytes)),
             ("loc", .text(entry.locality.description)),
             ("seed", .integer(entry.isSeed ? 1 : 0)),
-        ])
+        ]
+        if entry.rating != .unmeasured { keys += encode(rating: entry.rating) }
+        return .dictionary(keys)
+    }
+
+    private static func encode(rating: UplinkRating) -> [(String, BencodeTree?)] {
+        [("slow", .integer(rating.isSlow ? 1 : 0)), ("w", .integer(Int(rating.weight)))]
+    }
+
+    /// Both keys, or neither.
+    private static func rating(
+        in keys: BencodeValue.Entries
+    ) throws(AnnounceResponseError) -> UplinkRating {
+        if keys["slow"] == nil, keys["w"] == nil { return .unmeasured }
+        guard let number = keys["w"]?.integer, let weight = UInt32(exactly: number),
+            UplinkRating.weights.contains(weight)
+        else { throw .roster(key: "w") }
+        return UplinkRating(weight: weight, isSlow: try flag("slow", in: keys))
+    }
+
+    private static func ownRating(
+        _ value: BencodeValue?
+    ) throws(AnnounceResponseError) -> UplinkRating {
+        guard let value else { return .unmeasured }
+        guard let keys = value.dictionary else { throw .roster(key: "you") }
+        return try rating(in: keys)
     }
 
     /// Unlike the keys that other trackers write, the roster is read strictly: a peer that took
@@ -44,7 +75,8 @@ extension AnnounceCodec {
             epoch: epoch,
             isWhole: try flag("whole", in: keys),
             joined: entries,
-            left: peers
+            left: peers,
+            ownRating: try ownRating(keys["you"])
         )
     }
 
@@ -61,7 +93,8 @@ extension AnnounceCodec {
             endpoints: try endpoints(keys["ep"]),
             locality: try locality(keys["loc"]),
             generation: generation,
-            isSeed: try flag("seed", in: keys)
+            isSeed: try flag("seed", in: keys),
+            rating: try rating(in: keys)
         )
     }
 

@@ -41,6 +41,7 @@ package enum AnnounceCodec {
             otherEndpoints: try addresses(query, port: port),
             locality: try locality(query),
             generation: try query.number("shoal_gen"),
+            uplinkBytesPerSecond: try query.number("shoal_up"),
             rosterEpoch: try epoch(query)
         )
     }
@@ -130,6 +131,7 @@ package enum AnnounceCodec {
         }
         add("shoal_loc", request.locality.map { PercentCoding.encode($0.description.utf8) })
         add("shoal_gen", request.generation.map { String($0) })
+        add("shoal_up", request.uplinkBytesPerSecond.map { String($0) })
         add("shoal_epoch", request.rosterEpoch?.text)
         return pairs.map { "\($0)=\($1)" }.joined(separator: "&")
     }

@@ -22,6 +22,7 @@ package enum ExtendedHandshakeCodec {
                 "m",
                 .dictionary([
                     ("lt_donthave", number(handshake.doesNotHaveID)),
+                    ("shoal_intent", number(handshake.intentID)),
                     ("upload_only", number(handshake.uploadOnlyID)),
                     ("ut_metadata", number(handshake.metadataID)),
                 ])
@@ -50,6 +51,7 @@ package enum ExtendedHandshakeCodec {
             metadataID: number(ids?["ut_metadata"], in: 0...255),
             doesNotHaveID: number(ids?["lt_donthave"], in: 0...255),
             uploadOnlyID: number(ids?["upload_only"], in: 0...255),
+            intentID: number(ids?["shoal_intent"], in: 0...255),
             client: keys["v"]?.text.map { String($0.prefix(clientNameLengthMax)) },
             listenPort: number(keys["p"], in: 1...65535),
             requestQueueLength: keys["reqq"]?.integer.map {

@@ -34,7 +34,7 @@ extension PeerFrameCodec {
         case .hashRequest(let range): append(PeerMessageID.hashRequest, range, [], &bytes)
         case .hashes(let range, let hashes): append(PeerMessageID.hashes, range, hashes, &bytes)
         case .hashReject(let range): append(PeerMessageID.hashReject, range, [], &bytes)
-        case .extendedHandshake, .metadata, .doesNotHave, .uploadOnly:
+        case .extendedHandshake, .metadata, .doesNotHave, .uploadOnly, .intent:
             return encodeExtended(message, extensions: extensions, into: &bytes)
         case .unknown: return false
         }
@@ -60,6 +60,8 @@ extension PeerFrameCodec {
             (id, payload) = (extensions.doesNotHave, number)
         case .uploadOnly(let flag):
             (id, payload) = (extensions.uploadOnly, [flag ? 1 : 0])
+        case .intent(let intent):
+            (id, payload) = (extensions.intent, ImportIntentCodec.encode(intent))
         default: return false
         }
         guard let id else { return false }

@@ -108,6 +108,11 @@ package enum PeerFrameCodec {
         case LocalExtensionID.uploadOnly:
             try check(length: 3)
             return .uploadOnly(frame.byte(at: 2) != 0)
+        case LocalExtensionID.intent:
+            guard let intent = try ImportIntentCodec.decode(frame.extracting(2...)) else {
+                return .unknown(id: id)
+            }
+            return .intent(intent)
         default:
             return .unknown(id: id)
         }

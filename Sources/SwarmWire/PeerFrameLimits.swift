@@ -27,13 +27,20 @@ package struct RemoteExtensions: Hashable, Sendable {
     package var metadata: UInt8?
     package var doesNotHave: UInt8?
     package var uploadOnly: UInt8?
+    package var intent: UInt8?
 
     package static let none = RemoteExtensions()
 
-    package init(metadata: UInt8? = nil, doesNotHave: UInt8? = nil, uploadOnly: UInt8? = nil) {
+    package init(
+        metadata: UInt8? = nil,
+        doesNotHave: UInt8? = nil,
+        uploadOnly: UInt8? = nil,
+        intent: UInt8? = nil
+    ) {
         self.metadata = metadata
         self.doesNotHave = doesNotHave
         self.uploadOnly = uploadOnly
+        self.intent = intent
     }
 
     package init(_ handshake: ExtendedHandshake) {
@@ -50,6 +57,7 @@ package struct RemoteExtensions: Hashable, Sendable {
         metadata = updated(metadata, handshake.metadataID)
         doesNotHave = updated(doesNotHave, handshake.doesNotHaveID)
         uploadOnly = updated(uploadOnly, handshake.uploadOnlyID)
+        intent = updated(intent, handshake.intentID)
     }
 }
 

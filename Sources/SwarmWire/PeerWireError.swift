@@ -19,6 +19,8 @@ package enum PeerWireError: Error, Hashable, Sendable, CustomStringConvertible {
     case metadataPieceTooLong(Int)
     /// Bytes after the header of a ut_metadata message that has none.
     case metadataTrailingBytes(Int)
+    case intentLength(Int)
+    case intentLevel(UInt8)
 
     package var description: String {
         switch self {
@@ -40,6 +42,11 @@ package enum PeerWireError: Error, Hashable, Sendable, CustomStringConvertible {
             "a ut_metadata piece of \(length) bytes, more than \(MetadataCodec.pieceLength)"
         case .metadataTrailingBytes(let count):
             "\(count) bytes after a ut_metadata message that carries none"
+        case .intentLength(let length):
+            "a shoal_intent of \(length) bytes; 8 to \(ImportIntentCodec.payloadLengthMax) in steps of 4 "
+                + "are allowed"
+        case .intentLevel(let level):
+            "a shoal_intent of level \(level); 0 to \(ImportIntentCodec.levels.upperBound) are allowed"
         }
     }
 }

@@ -204,6 +204,7 @@ struct MiniChecker {
         guard violations.isEmpty, let picker = node.swarm.picker else { return }
         checkSessions(node, picker, at: now)
         checkPieces(node, picker)
+        checkScopes(node, picker)
     }
 
     private mutating func checkSessions(_ node: MiniNode, _ picker: PiecePicker, at now: Instant) {
@@ -260,6 +261,24 @@ struct MiniChecker {
         }
     }
 
+    /// What is counted of holders is what the sessions say.
+    private mutating func checkScopes(_ node: MiniNode, _ picker: PiecePicker) {
+        let placed = node.swarm.connections.filter { $0.placement != nil }
+        for session in placed where session.placement?.level != session.level {
+            fail("node \(node.index), \(session.id): counted at another level than its own")
+        }
+        for piece in node.geometry.pieces {
+            let levels = placed.filter { $0.pieces?[piece] == true }.map(\.level)
+            if levels.max() != picker.scopes.nearest(piece.number) {
+                fail("node \(node.index), \(piece): nearest scope, but holders at \(levels)")
+            }
+            let isStartable = picker.state(of: piece) == .startable
+            if picker.scopes.isStartable(piece.number) != isStartable {
+                fail("node \(node.index), \(piece): startable, or not, for the scopes alone")
+            }
+        }
+    }
+
     private mutating func checkHeldBack(_ piece: PieceIndex, _ node: MiniNode) {
         let file = node.geometry.file(of: piece)
         let isDuplicate = plan.duplicates.contains { $0.file == file }
@@ -301,6 +320,34 @@ struct MiniChecker {
         }
         if let owner = active.owner, !sessions.contains(where: { $0.id == owner }) {
             fail("\(here): its owner is gone")
+        }
+    }
+
+    // MARK: Copies
+
+    /// Copies of the version that entered a domain from outside, for each domain of the plan.
+    static func copiesEntering(_ nodes: [MiniNode], _ total: Int) -> [(Locality, Double)] {
+        var domains: [Locality] = []
+        for node in nodes {
+            let labels = node.role.settings.locality.labels
+            for depth in 1...max(1, labels.count) where depth <= labels.count {
+                guard let domain = try? Locality(labels.prefix(depth).joined(separator: "/")),
+                    !domains.contains(domain)
+                else { continue }
+                domains.append(domain)
+            }
+        }
+        return domains.sorted().map { domain in
+            let inside = { (place: Locality) in
+                place.commonLevels(with: domain) == domain.labels.count
+            }
+            var bytes = 0
+            for node in nodes where inside(node.role.settings.locality) {
+                for entry in node.swarm.ledger.entries where !inside(entry.locality) {
+                    bytes += entry.bytes
+                }
+            }
+            return (domain, Double(bytes) / Double(total))
         }
     }
 

@@ -38,6 +38,15 @@ struct MiniPlan {
         case trackerSilent
     }
 
+    /// What the tracker says of the membership.
+    enum Rosters {
+        case none
+        /// All that run, and nobody else.
+        case right
+        /// Some are left out, and some that are listed are long gone.
+        case wrong
+    }
+
     let seed: UInt64
     var geometry: PieceGeometry
     /// Few large pieces, many sources and several liars among them: the hard case of blame, where
@@ -49,7 +58,13 @@ struct MiniPlan {
     var roles: [Role] = []
     var faults: [(at: Instant, fault: Fault)] = []
     var faultsEnd: Instant
-    var hasTracker = true
+    var rosters = Rosters.none
+    /// Seconds between two words of the tracker.
+    var trackerSeconds: ClosedRange<Int64> = 20...60
+    /// Peers start within this many milliseconds.
+    var startMilliseconds: Int64 = 20_000
+    /// Whether all that must hold is looked at after each event. It costs more than the event.
+    var isCheckedThroughout = true
     var random: SeededRandom
 
     init(seed: UInt64) {
@@ -90,6 +105,35 @@ struct MiniPlan {
         self.random = random
         drawRoles()
         drawFaults()
+        if seed % 3 == 1 { drawPlaces() }
+    }
+
+    /// An empty plan, for those that are not drawn.
+    init(seed: UInt64, geometry: PieceGeometry) {
+        self.seed = seed
+        self.geometry = geometry
+        isContested = false
+        faultsEnd = .origin
+        random = SeededRandom(seed: seed)
+    }
+
+    /// Localities and rosters, from a generator of their own: other seeds stay what they were.
+    private mutating func drawPlaces() {
+        var random = SeededRandom(seed: seed &+ 77)
+        let racks = ["a/1/x", "a/1/x", "a/1/y", "a/2/x", "b/1/x", "b", ""]
+        let kinds: [Rosters] = [.none, .right, .wrong]
+        rosters = kinds[Int.random(in: 0..<kinds.count, using: &random)]
+        for index in roles.indices {
+            let rack = racks[Int.random(in: 0..<racks.count, using: &random)]
+            roles[index].settings.locality = (try? Locality(rack)) ?? .unknown
+            roles[index].settings.scheduler.smallModelBytes = 0
+            if Int.random(in: 0..<4, using: &random) == 0 {
+                roles[index].settings.scheduler.domainMembersMax = 2
+            }
+            if Int.random(in: 0..<8, using: &random) == 0 {
+                roles[index].settings.scheduler.policy = .localityBiased
+            }
+        }
     }
 
     private mutating func chance(_ one: Int) -> Bool {

@@ -68,14 +68,20 @@ final class MiniSwarm {
     var transcript: [String] = []
     let isRecording: Bool
 
-    init(seed: UInt64, isRecording: Bool = false) {
-        plan = MiniPlan(seed: seed)
+    convenience init(seed: UInt64, isRecording: Bool = false) {
+        self.init(MiniPlan(seed: seed), isRecording: isRecording)
+    }
+
+    init(_ plan: MiniPlan, isRecording: Bool = false) {
+        self.plan = plan
         self.isRecording = isRecording
-        random = plan.random.fork()
+        random = self.plan.random.fork()
         checker = MiniChecker(plan)
         for (index, role) in plan.roles.enumerated() {
             nodes.append(MiniNode(index, role, plan, &random))
-            let at = Instant.origin + .milliseconds(Int64.random(in: 0...20_000, using: &random))
+            let at =
+                Instant.origin
+                + .milliseconds(Int64.random(in: 0...plan.startMilliseconds, using: &random))
             agenda.add(.start(node: index), at: index == 0 ? .origin : at)
         }
         for (at, fault) in plan.faults { agenda.add(.fault(fault), at: at) }
@@ -152,7 +158,7 @@ final class MiniSwarm {
         fold(UInt64(actions.count))
         checker.check(event, actions, node, at: now)
         for action in actions { carryOut(action, node) }
-        checker.checkState(node, at: now)
+        if plan.isCheckedThroughout { checker.checkState(node, at: now) }
         plantTick(node)
     }
 
@@ -178,7 +184,7 @@ final class MiniSwarm {
         let content = node.begin(at: now, random: &random)
         checker.began(node)
         if let content { handle(.contentKnown(content), node) }
-        learnPeers(node, share: 2)
+        learnPeers(node, share: plan.rosters == .right ? 1 : 2)
     }
 
     private func learnPeers(_ node: MiniNode, share: Int) {
@@ -187,16 +193,47 @@ final class MiniSwarm {
             known.append(Self.endpoint(other.index))
         }
         handle(.peersLearned(known), node)
+        if plan.rosters != .none { handle(.rosterUpdated(roster(for: node)), node) }
+    }
+
+    /// What the tracker says of the membership: the whole of it each time.
+    private func roster(for node: MiniNode) -> RosterUpdate {
+        let isWrong = plan.rosters == .wrong && now <= plan.faultsEnd
+        var listed = nodes.filter { $0.isAlive && $0 !== node && $0.role.supportsExtensions }
+        if isWrong { listed.removeAll { _ in chance(3) } }
+        var entries = listed.map { other in
+            RosterEntry(
+                peer: other.peerID,
+                endpoints: [Self.endpoint(other.index)],
+                locality: other.role.settings.locality,
+                generation: UInt64(other.life),
+                isSeed: other.swarm.isComplete
+            )
+        }
+        if plan.rosters == .wrong, let locality = entries.first?.locality {
+            entries.append(
+                RosterEntry(
+                    peer: PeerID(random: &random),
+                    endpoints: [],
+                    locality: chance(2) ? locality : node.role.settings.locality,
+                    generation: 0,
+                    isSeed: chance(4)
+                )
+            )
+        }
+        let epoch = RosterEpoch(life: 1, counter: UInt64(now.nanoseconds / 1_000_000))
+        return RosterUpdate(epoch: epoch, isWhole: true, joined: entries, left: [])
     }
 
     private func announce() {
         if now > plan.faultsEnd { isTrackerSilent = false }
         if !isTrackerSilent {
             for node in nodes where node.isAlive {
-                learnPeers(node, share: now > plan.faultsEnd ? 1 : 2)
+                learnPeers(node, share: now >= plan.faultsEnd ? 1 : 2)
             }
         }
-        agenda.add(.tracker, at: now + .seconds(Int64.random(in: 20...60, using: &random)))
+        let seconds = Int64.random(in: plan.trackerSeconds, using: &random)
+        agenda.add(.tracker, at: now + .seconds(seconds))
     }
 
     private func inflict(_ fault: MiniPlan.Fault) {

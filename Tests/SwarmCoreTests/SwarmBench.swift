@@ -23,6 +23,7 @@ struct SwarmBench {
         settings.longRequestLength = Self.block
         settings.outstandingBytesMin = 2 * Self.block
         settings.outstandingBytesMax = 2 * Self.block
+        settings.scheduler.gossipDelay = .zero
         change(&settings)
         let pieceLength = blocksPerPiece * Self.block
         geometry = try PieceGeometry(

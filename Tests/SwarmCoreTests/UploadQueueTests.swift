@@ -16,7 +16,9 @@ struct UploadQueueTests {
     @Test("as many bytes are with the transport as the credit allows, in the order of asking")
     func credit() throws {
         var queue = UploadQueue()
-        for block in 0..<4 { #expect(queue.append(try range(block), lengthMax: 9) == true) }
+        for block in 0..<4 {
+            #expect(queue.append(try range(block), lengthMax: 9, at: .origin) == true)
+        }
         #expect(queue.next(credit: 40_000, at: Self.now) == (try range(0)))
         #expect(queue.next(credit: 40_000, at: Self.now) == (try range(1)))
         #expect(queue.next(credit: 40_000, at: Self.now) == nil)
@@ -32,7 +34,9 @@ struct UploadQueueTests {
     )
     func longerThanCredit(credit: Int) throws {
         var queue = UploadQueue()
-        for _ in 0..<3 { #expect(queue.append(try range(0, length: 65536), lengthMax: 9) == true) }
+        for _ in 0..<3 {
+            #expect(queue.append(try range(0, length: 65536), lengthMax: 9, at: .origin) == true)
+        }
         var sent = 0
         while let next = queue.next(credit: credit, at: Self.now) {
             #expect(queue.next(credit: credit, at: Self.now) == nil)
@@ -45,19 +49,21 @@ struct UploadQueueTests {
     @Test("a full queue refuses, counting what is with the transport")
     func full() throws {
         var queue = UploadQueue()
-        #expect(queue.append(try range(0), lengthMax: 2) == true)
+        #expect(queue.append(try range(0), lengthMax: 2, at: .origin) == true)
         _ = queue.next(credit: 1 << 20, at: Self.now)
-        #expect(queue.append(try range(1), lengthMax: 2) == true)
-        #expect(queue.append(try range(2), lengthMax: 2) == false)
+        #expect(queue.append(try range(1), lengthMax: 2, at: .origin) == true)
+        #expect(queue.append(try range(2), lengthMax: 2, at: .origin) == false)
         queue.finished(try range(0).raw, wasSent: false, at: Self.now)
         #expect(queue.sentBytes == 0)
-        #expect(queue.append(try range(2), lengthMax: 2) == true)
+        #expect(queue.append(try range(2), lengthMax: 2, at: .origin) == true)
     }
 
     @Test("a cancel finds what still waits, not what is with the transport")
     func cancel() throws {
         var queue = UploadQueue()
-        for block in 0..<2 { #expect(queue.append(try range(block), lengthMax: 9) == true) }
+        for block in 0..<2 {
+            #expect(queue.append(try range(block), lengthMax: 9, at: .origin) == true)
+        }
         _ = queue.next(credit: 0, at: Self.now)
         #expect(queue.cancel(try range(0).raw) == false)
         #expect(queue.cancel(try range(1).raw) == true)
@@ -69,7 +75,9 @@ struct UploadQueueTests {
     @Test("a choke drops what waits and keeps what is with the transport")
     func choke() throws {
         var queue = UploadQueue()
-        for block in 0..<3 { #expect(queue.append(try range(block), lengthMax: 9) == true) }
+        for block in 0..<3 {
+            #expect(queue.append(try range(block), lengthMax: 9, at: .origin) == true)
+        }
         _ = queue.next(credit: 0, at: Self.now)
         #expect(queue.dropWaiting() == [try range(1), try range(2)])
         #expect(queue.dropWaiting() == [])
@@ -81,7 +89,9 @@ struct UploadQueueTests {
     )
     func progress() throws {
         var queue = UploadQueue()
-        for block in 0..<2 { #expect(queue.append(try range(block), lengthMax: 9) == true) }
+        for block in 0..<2 {
+            #expect(queue.append(try range(block), lengthMax: 9, at: .origin) == true)
+        }
         #expect(queue.progressAt == nil)
         _ = queue.next(credit: 1 << 20, at: Self.now + .seconds(1))
         _ = queue.next(credit: 1 << 20, at: Self.now + .seconds(2))
@@ -95,7 +105,7 @@ struct UploadQueueTests {
     @Test("a report of a block that nobody asked for changes nothing")
     func unknown() throws {
         var queue = UploadQueue()
-        #expect(queue.append(try range(0), lengthMax: 9) == true)
+        #expect(queue.append(try range(0), lengthMax: 9, at: .origin) == true)
         queue.finished(try range(0).raw, wasSent: true, at: Self.now)
         #expect(queue.count == 1 && queue.sentBytes == 0)
     }

@@ -5,11 +5,17 @@ import Testing
 @Suite("Peer frames")
 struct PeerFrameTests {
     /// The receiver's ids, as libtorrent gives them out.
-    static let remote = RemoteExtensions(metadata: 2, doesNotHave: 7, uploadOnly: 3)
+    static let remote = RemoteExtensions(
+        metadata: 2,
+        doesNotHave: 7,
+        uploadOnly: 3,
+        intent: 9
+    )
     static let ours = RemoteExtensions(
         metadata: LocalExtensionID.metadata,
         doesNotHave: LocalExtensionID.doesNotHave,
-        uploadOnly: LocalExtensionID.uploadOnly
+        uploadOnly: LocalExtensionID.uploadOnly,
+        intent: LocalExtensionID.intent
     )
 
     static let block = RawBlock(piece: 1, begin: 0x4000, length: 0x1_0203)
@@ -58,12 +64,50 @@ struct PeerFrameTests {
         #expect(try PeerFrameCodec.decode(frame: Array(bytes.dropFirst(5))) == message)
     }
 
+    @Test("an intent of another length or level is refused, of another kind skipped")
+    func intents() throws {
+        let frame = { (payload: String) in [20, LocalExtensionID.intent] + hex(payload) }
+        for payload in [
+            "", "00 01 0000", "00 01 0000 00000001 00",
+            "00 08 0000 00000001", "01 ff 0000 00000001",
+        ] {
+            #expect(throws: PeerWireError.self, "\(payload)") {
+                try PeerFrameCodec.decode(frame: frame(payload))
+            }
+        }
+        let many = String(repeating: "00000001", count: ImportIntent.pieceCountMax)
+        #expect(throws: Never.self) {
+            try PeerFrameCodec.decode(frame: frame("00 01 0000" + many))
+        }
+        #expect(throws: PeerWireError.self) {
+            try PeerFrameCodec.decode(frame: frame("00 01 0000 00000001" + many))
+        }
+        #expect(
+            try PeerFrameCodec.decode(frame: frame("02 01 0000 00000001")) == .unknown(id: 20)
+        )
+    }
+
     @Test("extension messages go out under the receiver's ids and come in under ours")
     func extensionMessages() throws {
         let messages: [(PeerMessage, sent: String, payload: [UInt8])] = [
             (.doesNotHave(5), "00000006 14 07", hex("00000005")),
             (.uploadOnly(true), "00000003 14 03", [1]),
             (.uploadOnly(false), "00000003 14 03", [0]),
+            (
+                .intent(
+                    ImportIntent(
+                        isWithdrawal: false,
+                        level: 2,
+                        lifetime: .seconds(5),
+                        pieces: [7, 0x0102_0304]
+                    )
+                ), "0000000e 14 09", hex("00 02 0032 00000007 01020304")
+            ),
+            (
+                .intent(
+                    ImportIntent(isWithdrawal: true, level: 1, lifetime: .zero, pieces: [7])
+                ), "0000000a 14 09", hex("01 01 0000 00000007")
+            ),
             (.metadata(.request(piece: 3)), "0000001b 14 02", raw("d8:msg_typei0e5:piecei3ee")),
             (.metadata(.reject(piece: 4)), "0000001b 14 02", raw("d8:msg_typei2e5:piecei4ee")),
             (

@@ -9,7 +9,8 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let ours = RemoteExtensions(
         metadata: LocalExtensionID.metadata,
         doesNotHave: LocalExtensionID.doesNotHave,
-        uploadOnly: LocalExtensionID.uploadOnly
+        uploadOnly: LocalExtensionID.uploadOnly,
+        intent: LocalExtensionID.intent
     )
     var rest = input[...]
     while rest.count >= 4 {

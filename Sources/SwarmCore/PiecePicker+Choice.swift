@@ -1,0 +1,103 @@
+import OrderedCollections
+package import SwarmModel
+
+/// What to ask a peer for next.
+extension PiecePicker {
+    package struct Choice: Hashable, Sendable {
+        package var range: BlockRange
+        /// The piece was not active before.
+        package var isNewPiece: Bool
+    }
+
+    /// The next range to ask `peer` for, of at most `lengthMax` bytes; nil when it has nothing that
+    /// is wanted, not asked for, and allowed over that distance. The range is marked as requested.
+    package mutating func next(
+        for peer: ConnectionID,
+        having pieces: Bitfield,
+        lengthMax: Int,
+        at level: Int = 0
+    ) -> Choice? {
+        let blocks = max(1, lengthMax / PieceGeometry.blockLength)
+        if let piece = ownPiece(of: peer) ?? orphan(for: peer, having: pieces, at: level) {
+            return take(blocks, of: piece, for: peer, isNewPiece: false)
+        }
+        if active.count < activePiecesMax, let piece = startable(having: pieces, at: level) {
+            setStartable(piece, false)
+            let blockCount = geometry.blockCount(of: piece)
+            setActive(piece, ActivePiece(piece: piece, blockCount: blockCount, owner: peer))
+            return take(blocks, of: piece, for: peer, isNewPiece: true)
+        }
+        if let piece = shareable(having: pieces, at: level) {
+            return take(blocks, of: piece, for: peer, isNewPiece: false)
+        }
+        return nil
+    }
+
+    private func ownPiece(of peer: ConnectionID) -> PieceIndex? {
+        unasked.first { active[$0]?.owner == peer }
+    }
+
+    private mutating func orphan(
+        for peer: ConnectionID,
+        having pieces: Bitfield,
+        at level: Int
+    ) -> PieceIndex? {
+        let found = unasked.first {
+            active[$0]?.owner == nil && pieces[$0] && scopes.permits($0.number, at: level)
+        }
+        guard let piece = found else { return nil }
+        change(piece) { $0.owner = peer }
+        return piece
+    }
+
+    /// Below this many candidates each is looked at; above, the search by rarity finds one soon.
+    private static let candidatesMax = 64
+
+    private mutating func startable(having pieces: Bitfield, at level: Int) -> PieceIndex? {
+        let open = scopes.open[level]
+        guard !open.isEmpty else { return nil }
+        if let piece = urgent.first(where: { open[$0] && pieces[$0] }) { return piece }
+        let shared = open.commonCount(with: pieces)
+        guard shared > 0 else { return nil }
+        if shared > Self.candidatesMax {
+            return rarity.rarest(using: &random) { open[bit: $0] && pieces[bit: $0] }
+                .flatMap { geometry.piece($0) }
+        }
+        // Among equally rare ones each peer has its own order, so that peers with the same view
+        // choose differently.
+        let order = random.next()
+        let rarest = open.firstCommon(shared, with: pieces).min { a, b in
+            let (first, second) = (rarity.availability(of: a), rarity.availability(of: b))
+            if first != second { return first < second }
+            return RendezvousRank.key(piece: a, salt: order)
+                < RendezvousRank.key(piece: b, salt: order)
+        }
+        return rarest.flatMap { geometry.piece($0) }
+    }
+
+    /// A piece of another peer with the most blocks still to ask for.
+    private func shareable(having pieces: Bitfield, at level: Int) -> PieceIndex? {
+        var best: ActivePiece?
+        for piece in unasked where pieces[piece] {
+            guard let state = active[piece], !state.isExclusive,
+                state.missingCount > best?.missingCount ?? 0,
+                scopes.permits(piece.number, at: level)
+            else { continue }
+            best = state
+        }
+        return best?.piece
+    }
+
+    private mutating func take(
+        _ blockCount: Int,
+        of piece: PieceIndex,
+        for peer: ConnectionID,
+        isNewPiece: Bool
+    ) -> Choice? {
+        guard let run = active[piece]?.firstMissingRun(countMax: blockCount),
+            let range = geometry.range(of: run, in: piece)
+        else { return nil }
+        change(piece) { $0.markRequested(run, from: peer) }
+        return Choice(range: range, isNewPiece: isNewPiece)
+    }
+}

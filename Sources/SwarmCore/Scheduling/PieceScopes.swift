@@ -1,0 +1,167 @@
+package import SwarmModel
+
+/// Where each piece is to be had, and over which distance this host may fetch it. Holders are the
+/// connected peers that serve, counted for each level of domain; a piece's nearest scope is the
+/// highest level with a holder.
+///
+/// A piece is *open* at a level when it may be begun from a peer there: it is startable, nobody
+/// nearer holds it or is about to, and the level is this host's own rack, or it is the importer of
+/// the domain whose boundary the piece would cross (`reach ≤ level + 1`), or its patience is at an
+/// end. What is open is kept as one set for each level and brought up to date piece by piece, so
+/// that a choice is one `and` of two sets.
+package struct PieceScopes: Sendable {
+    package let policy: SchedulerSettings.Policy
+    /// The level within which everything is allowed.
+    package let top: Int
+    private var holders: [[UInt16]]
+    /// Holders that came complete, which count for every piece.
+    private var completeHolders: [Int]
+    private var startable: Bitfield
+    private var reach: [UInt8]
+    /// Pieces that this host imports because nobody before it did.
+    package private(set) var promoted: Bitfield
+    /// The highest level at which somebody has said that it imports the piece, plus one.
+    private var expected: [UInt8]
+    /// No import is begun yet: those that started together learn of each other first.
+    package private(set) var isSettling = false
+    package private(set) var open: [Bitfield]
+
+    package init(
+        pieceCount: Int,
+        top: Int = 0,
+        policy: SchedulerSettings.Policy = .randomRarest
+    ) {
+        self.policy = policy
+        self.top = top
+        holders = Array(repeating: Array(repeating: 0, count: pieceCount), count: top + 1)
+        completeHolders = Array(repeating: 0, count: top + 1)
+        startable = Bitfield(count: pieceCount)
+        reach = Array(repeating: UInt8(top + 1), count: pieceCount)
+        promoted = Bitfield(count: pieceCount)
+        expected = Array(repeating: 0, count: pieceCount)
+        open = Array(repeating: Bitfield(count: pieceCount), count: top + 1)
+    }
+
+    /// The same pieces in domains of another depth; holders must be counted anew.
+    package func rebuilt(top: Int, policy: SchedulerSettings.Policy) -> PieceScopes {
+        var fresh = PieceScopes(pieceCount: startable.count, top: top, policy: policy)
+        fresh.startable = startable
+        fresh.isSettling = isSettling
+        fresh.refreshAll()
+        return fresh
+    }
+
+    // MARK: Questions
+
+    /// The highest level with a holder; nil when nobody connected serves the piece.
+    package func nearest(_ piece: Int) -> Int? {
+        for level in stride(from: top, through: 0, by: -1)
+        where completeHolders[level] > 0 || holders[level][piece] > 0 { return level }
+        return nil
+    }
+
+    /// Whether a piece, begun or not, may be asked of a peer at that level.
+    package func permits(_ piece: Int, at level: Int) -> Bool {
+        permits(piece, at: level, nearest: nearest(piece) ?? 0)
+    }
+
+    private func permits(_ piece: Int, at level: Int, nearest: Int) -> Bool {
+        if level == top || policy == .randomRarest { return true }
+        if level < nearest { return false }
+        if policy == .localityBiased { return true }
+        return !isSettling && Int(expected[piece]) <= level + 1
+            && (Int(reach[piece]) <= level + 1 || promoted[bit: piece])
+    }
+
+    /// Somebody at a higher level than this has said that it imports the piece.
+    package func isExpected(_ piece: Int, above level: Int) -> Bool {
+        Int(expected[piece]) > level + 1
+    }
+
+    /// Whether this host is the importer over the boundary just inside of a level.
+    package func isImporter(_ piece: Int, from level: Int) -> Bool {
+        Int(reach[piece]) <= level + 1
+    }
+
+    package func isStartable(_ piece: Int) -> Bool { startable[bit: piece] }
+
+    // MARK: Changes
+
+    private mutating func refresh(_ piece: Int) {
+        let isStartable = startable[bit: piece]
+        let nearest = nearest(piece) ?? 0
+        for level in 0...top {
+            if isStartable, permits(piece, at: level, nearest: nearest) {
+                open[level].insert(bit: piece)
+            } else {
+                open[level].remove(bit: piece)
+            }
+        }
+    }
+
+    private mutating func refreshAll() {
+        for piece in 0..<startable.count { refresh(piece) }
+    }
+
+    package mutating func setStartable(_ piece: Int, _ isStartable: Bool) {
+        let changed =
+            isStartable ? startable.insert(bit: piece) : startable.remove(bit: piece)
+        if changed { refresh(piece) }
+    }
+
+    package mutating func holderGained(_ piece: Int, at level: Int) {
+        holders[level][piece] += 1
+        if holders[level][piece] == 1, level > 0 { refresh(piece) }
+    }
+
+    package mutating func holderLost(_ piece: Int, at level: Int) {
+        precondition(holders[level][piece] > 0, "piece \(piece) has no holder at level \(level)")
+        holders[level][piece] -= 1
+        if holders[level][piece] == 0, level > 0 { refresh(piece) }
+    }
+
+    package mutating func completeHolderJoined(at level: Int) {
+        completeHolders[level] += 1
+        if completeHolders[level] == 1, level > 0 { refreshAll() }
+    }
+
+    package mutating func completeHolderLeft(at level: Int) {
+        precondition(completeHolders[level] > 0, "no complete holder at level \(level)")
+        completeHolders[level] -= 1
+        if completeHolders[level] == 0, level > 0 { refreshAll() }
+    }
+
+    /// The reach of all pieces has been found anew.
+    package mutating func setReach(_ all: [UInt8]) {
+        precondition(all.count == reach.count, "reaches of another version")
+        for piece in all.indices where all[piece] != reach[piece] {
+            reach[piece] = all[piece]
+            refresh(piece)
+        }
+    }
+
+    package mutating func setReach(_ piece: Int, _ level: UInt8) {
+        guard reach[piece] != level else { return }
+        reach[piece] = level
+        refresh(piece)
+    }
+
+    package mutating func setPromoted(_ piece: Int, _ isPromoted: Bool) {
+        let changed = isPromoted ? promoted.insert(bit: piece) : promoted.remove(bit: piece)
+        if changed { refresh(piece) }
+    }
+
+    /// Somebody at `level` imports the piece; nil when nobody does.
+    package mutating func setExpected(_ piece: Int, at level: Int?) {
+        let value = UInt8((level ?? -1) + 1)
+        guard expected[piece] != value else { return }
+        expected[piece] = value
+        refresh(piece)
+    }
+
+    package mutating func setSettling(_ isSettling: Bool) {
+        guard isSettling != self.isSettling else { return }
+        self.isSettling = isSettling
+        refreshAll()
+    }
+}

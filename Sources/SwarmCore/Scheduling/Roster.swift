@@ -1,0 +1,173 @@
+import OrderedCollections
+package import SwarmModel
+
+/// Who is in the swarm, as trackers and connections say: the members among which imports are ranked.
+///
+/// Rosters of two peers may differ for a while, and one may be wrong: a piece then crosses a
+/// boundary twice, and patience keeps anything from waiting for a member that is not there. What a
+/// tracker lists counts until it says otherwise; a connected peer counts whatever a tracker says;
+/// one that was connected and is gone, or cannot be reached, does not count until it is back.
+package struct Roster: Sendable {
+    package struct Member: Hashable, Sendable {
+        package var entry: RosterEntry
+        package let key: UInt64
+        /// The tracker's life that lists it; nil for one that is only connected.
+        package var listedBy: UInt64?
+        package var connection: ConnectionID?
+        /// It was there and is gone, or could not be reached.
+        package var isLost = false
+
+        var standing: Standing? {
+            guard !isLost else { return nil }
+            let order: Standing.Order =
+                entry.isSeed ? .complete : (entry.rating.isSlow ? .slow : .able)
+            return Standing(key: key, weight: entry.rating.weight, order: order)
+        }
+    }
+
+    /// A member as it was and as it is.
+    package struct Change: Hashable, Sendable {
+        package var before: Member?
+        package var after: Member?
+    }
+
+    package let me: PeerID
+    private(set) var members: OrderedDictionary<PeerID, Member> = [:]
+    /// Trackers' lives in the order of their last word.
+    private var lives: [(life: UInt64, heardAt: Instant)] = []
+    /// How everybody else rates this host.
+    package private(set) var ownRating = UplinkRating.unmeasured
+    private let settings: SchedulerSettings
+
+    package init(me: PeerID, settings: SchedulerSettings) {
+        self.me = me
+        self.settings = settings
+    }
+
+    /// A tracker has sent a roster.
+    package var isKnown: Bool { !lives.isEmpty }
+    package func member(_ peer: PeerID) -> Member? { members[peer] }
+
+    package static func key(of peer: PeerID) -> UInt64 { RendezvousRank.key(peer.bytes) }
+
+    // MARK: What trackers say
+
+    package mutating func apply(_ update: RosterUpdate, at now: Instant) -> [Change] {
+        var changes: [Change] = []
+        let life = update.epoch.life
+        ownRating = update.ownRating
+        lives.removeAll { $0.life == life }
+        lives.append((life, now))
+        if update.isWhole {
+            for peer in members.keys where members[peer]?.listedBy == life {
+                members[peer]?.listedBy = nil
+            }
+        }
+        for entry in update.joined where entry.peer != me { enter(entry, life, &changes) }
+        for peer in update.left where members[peer]?.listedBy == life {
+            members[peer]?.listedBy = nil
+        }
+        for old in lives where now - old.heardAt > settings.rosterLifetime {
+            for peer in members.keys where members[peer]?.listedBy == old.life {
+                members[peer]?.listedBy = nil
+            }
+        }
+        lives.removeAll { now - $0.heardAt > settings.rosterLifetime }
+        dropUnknown(&changes)
+        return changes
+    }
+
+    private mutating func enter(_ entry: RosterEntry, _ life: UInt64, _ changes: inout [Change]) {
+        let before = members[entry.peer]
+        guard before != nil || members.count < settings.rosterMembersMax else { return }
+        var after = before ?? Member(entry: entry, key: Self.key(of: entry.peer))
+        // What a peer says of itself is newer than what its tracker repeats.
+        let locality = before?.connection != nil ? after.entry.locality : entry.locality
+        if before?.entry != entry { after.isLost = false }
+        after.entry = entry
+        after.entry.locality = locality
+        if let before, before.connection != nil, before.entry.isSeed { after.entry.isSeed = true }
+        after.listedBy = life
+        set(after, before, &changes)
+    }
+
+    /// Forgets members that nobody lists and that are not connected.
+    private mutating func dropUnknown(_ changes: inout [Change]) {
+        let gone = members.values.filter { $0.listedBy == nil && $0.connection == nil }
+        guard !gone.isEmpty else { return }
+        members.removeAll { $0.value.listedBy == nil && $0.value.connection == nil }
+        for member in gone { changes.append(Change(before: member, after: nil)) }
+    }
+
+    private mutating func set(_ after: Member, _ before: Member?, _ changes: inout [Change]) {
+        members[after.entry.peer] = after
+        if before?.standing != after.standing || before?.entry.locality != after.entry.locality {
+            changes.append(Change(before: before, after: after))
+        }
+    }
+
+    // MARK: What connections show
+
+    /// One of our peers is connected and has said where it is.
+    package mutating func connected(
+        _ peer: PeerID,
+        _ connection: ConnectionID,
+        _ locality: Locality
+    ) -> [Change] {
+        let before = members[peer]
+        guard before != nil || members.count < settings.rosterMembersMax else { return [] }
+        let entry = RosterEntry(
+            peer: peer,
+            endpoints: [],
+            locality: locality,
+            generation: 0,
+            isSeed: false
+        )
+        var after = before ?? Member(entry: entry, key: Self.key(of: peer))
+        after.entry.locality = locality
+        after.connection = connection
+        after.isLost = false
+        var changes: [Change] = []
+        set(after, before, &changes)
+        return changes
+    }
+
+    /// The connection is gone. `wasLost` when the other end left after it had taken part: a listed
+    /// member is not counted on until it shows itself again.
+    package mutating func disconnected(
+        _ peer: PeerID,
+        _ connection: ConnectionID,
+        wasLost: Bool
+    ) -> [Change] {
+        guard let before = members[peer], before.connection == connection else { return [] }
+        var after = before
+        after.connection = nil
+        if wasLost { after.isLost = true }
+        var changes: [Change] = []
+        set(after, before, &changes)
+        dropUnknown(&changes)
+        return changes
+    }
+
+    /// Whether it has every piece, by what it says itself.
+    package mutating func completed(_ peer: PeerID) -> [Change] {
+        guard let before = members[peer], !before.entry.isSeed else { return [] }
+        var after = before
+        after.entry.isSeed = true
+        var changes: [Change] = []
+        set(after, before, &changes)
+        return changes
+    }
+
+    /// Nobody answers at the address of a listed member, or it sent wrong bytes.
+    package mutating func lost(_ endpoint: Endpoint) -> [Change] {
+        var changes: [Change] = []
+        for before in members.values
+        where before.connection == nil && before.entry.endpoints.contains(endpoint) {
+            var after = before
+            after.isLost = true
+            set(after, before, &changes)
+        }
+        return changes
+    }
+}

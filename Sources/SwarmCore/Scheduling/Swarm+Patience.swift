@@ -1,0 +1,98 @@
+import OrderedCollections
+import SwarmModel
+
+/// What keeps a piece from waiting for an importer that never comes.
+///
+/// A host that has nothing else to do, and sees a piece only beyond a boundary that others should
+/// carry it over, waits `patience` for each member that comes before it, counted from when it
+/// became idle or the last of those before it that it is connected to made progress. Then it imports
+/// the piece itself. Busy hosts do not count the time: a slow source would make everybody impatient
+/// at once, which cost three to five copies in simulation.
+extension Swarm {
+    /// Ranks looked up in one round: each costs some fifty hashes.
+    private static let ranksPerRoundMax = 128
+
+    /// Nobody is asked for anything that might still come.
+    private var isIdle: Bool {
+        sessions.values.allSatisfy { $0.pipeline.isEmpty || $0.pipeline.isSnubbed }
+    }
+
+    mutating func growImpatient(at now: Instant) {
+        guard settings.scheduler.policy == .nearestScope, domains.top > 0, settledAt == nil,
+            pausedUntil == nil, !isComplete, isIdle
+        else {
+            idleSince = nil
+            return
+        }
+        let since = idleSince ?? now
+        idleSince = since
+        guard now - since >= patience else { return }
+        promoteDue(idleSince: since, at: now)
+    }
+
+    /// The wait for each member before this host.
+    private var patience: Duration {
+        let wait = pieceTime * settings.scheduler.patiencePieceTimes
+        return min(max(wait, settings.scheduler.patience), settings.scheduler.patienceMax)
+    }
+
+    private mutating func promoteDue(idleSince: Instant, at now: Instant) {
+        guard let picker, let duty else { return }
+        let count = picker.geometry.pieceCount
+        var looked = 0
+        for step in 0..<count where looked < Self.ranksPerRoundMax {
+            let number = (patienceCursor + step) % count
+            guard let piece = picker.geometry.piece(number), let level = boundary(of: piece) else {
+                continue
+            }
+            looked += 1
+            if looked == Self.ranksPerRoundMax { patienceCursor = number + 1 }
+            let before = duty.before(
+                number,
+                inDomainAt: level + 1,
+                countMax: settings.scheduler.patienceRanks
+            )
+            if now >= due(number, before, idleSince: idleSince) {
+                self.picker?.scopes.setPromoted(number, true)
+                promotionCount += 1
+                mustRefill = true
+            }
+        }
+    }
+
+    /// The level from which a piece would have to be imported by somebody else; nil when it may be
+    /// asked for, is not wanted, or is nowhere to be seen.
+    private func boundary(of piece: PieceIndex) -> Int? {
+        guard let picker, let level = picker.scopes.nearest(piece.number), level < domains.top,
+            !picker.scopes.isExpected(piece.number, above: level),
+            !picker.scopes.permits(piece.number, at: level)
+        else { return nil }
+        switch picker.state(of: piece) {
+        case .startable: return level
+        case .active: return picker.activePiece(piece)?.missingCount ?? 0 > 0 ? level : nil
+        case .verified, .heldBack: return nil
+        }
+    }
+
+    private func due(_ piece: Int, _ before: [Standing], idleSince: Instant) -> Instant {
+        var since = idleSince
+        for member in before {
+            guard let id = connectionOf[member.key], let session = sessions[id] else { continue }
+            since = max(since, session.progressAt)
+        }
+        let ranks = settings.scheduler.patienceRanks
+        var waits = before.count
+        if waits >= ranks {
+            let draw = RendezvousRank.key(piece: piece, salt: Roster.key(of: me))
+            waits = ranks + Int(draw % UInt64(max(1, settings.scheduler.patienceSpread)))
+        }
+        return since + patience * waits
+    }
+
+    /// How long a piece takes from its first request, smoothed.
+    mutating func notePieceTime(_ piece: PieceIndex, at now: Instant) {
+        guard let begun = begunAt.removeValue(forKey: piece) else { return }
+        let took = now - begun
+        pieceTime = pieceTime == .zero ? took : pieceTime * 0.75 + took * 0.25
+    }
+}

@@ -1,0 +1,235 @@
+import OrderedCollections
+import SwarmModel
+
+/// The domains around this host, who is in them, and what it has to import.
+extension Swarm {
+    /// More changes at once than this, and everything is ranked anew.
+    private static let changesOneByOneMax = 16
+
+    // MARK: What trackers and connections say
+
+    mutating func rosterUpdated(_ update: RosterUpdate, at now: Instant) {
+        let others = update.joined.filter { $0.peer != me }
+        for peer in update.left {
+            guard let member = roster.member(peer), member.connection == nil else { continue }
+            for endpoint in member.entry.endpoints { book.forget(endpoint) }
+        }
+        let wasKnown = roster.isKnown
+        let rating = roster.ownRating
+        apply(roster.apply(update, at: now), at: now)
+        if roster.ownRating != rating { rankAll() }
+        if !isDutyBound { book.learn(others.flatMap(\.endpoints), at: now) }
+        if !wasKnown, let until = settledAt {
+            settledAt = min(until, now + settings.scheduler.settleTime)
+        }
+    }
+
+    /// A peer has said in its extended handshake where it is: only ours do.
+    mutating func localityKnown(_ id: ConnectionID, at now: Instant) {
+        guard let session = sessions[id] else { return }
+        if session.isOurs {
+            connectionOf[session.key] = id
+            apply(roster.connected(session.facts.peer, id, session.locality), at: now)
+        }
+        let level = level(of: session)
+        sessions[id]?.level = level
+        updatePlacement(id, at: now)
+    }
+
+    /// A peer that closes before it has said what it has has no room for us: that says nothing of
+    /// its health.
+    mutating func leaveRoster(_ session: PeerSession, wasLost: Bool, at now: Instant) {
+        if connectionOf[session.key] == session.id { connectionOf[session.key] = nil }
+        let isLost = wasLost && session.hasSaidAvailability
+        apply(roster.disconnected(session.facts.peer, session.id, wasLost: isLost), at: now)
+    }
+
+    func level(of session: PeerSession) -> Int {
+        let listed = roster.member(session.facts.peer)?.entry.locality
+        let locality = session.extended?.locality ?? listed ?? .unknown
+        let level = domains.level(of: locality, key: session.key)
+        return min(level, picker?.scopes.top ?? domains.top)
+    }
+
+    mutating func apply(_ changes: [Roster.Change], at now: Instant) {
+        guard !changes.isEmpty, duty != nil else { return }
+        if wantedDomains != domains {
+            rebuildDomains(at: now)
+        } else if changes.count > Self.changesOneByOneMax {
+            rankAll()
+        } else {
+            for change in changes { rank(change) }
+        }
+        mustRefill = true
+        dutiesChanged(at: now)
+    }
+
+    // MARK: Ranks
+
+    private mutating func rank(_ change: Roster.Change) {
+        var changed: [Int] = []
+        if let before = change.before, let standing = before.standing {
+            let level = level(of: before)
+            changed += duty?.remove(standing, level: level) ?? []
+        }
+        if let after = change.after, let standing = after.standing {
+            let level = level(of: after)
+            changed += duty?.add(standing, level: level) ?? []
+        }
+        for piece in changed {
+            if let reach = duty?.reach[piece] { picker?.scopes.setReach(piece, reach) }
+        }
+    }
+
+    private func level(of member: Roster.Member) -> Int {
+        domains.level(of: member.entry.locality, key: member.key)
+    }
+
+    private mutating func rankAll() {
+        var byLevel: [[Standing]] = Array(repeating: [], count: domains.top + 1)
+        for member in roster.members.values {
+            if let standing = member.standing { byLevel[level(of: member)].append(standing) }
+        }
+        let me = myStanding
+        duty?.replace(me: me, byLevel: byLevel)
+        if let duty { picker?.scopes.setReach(duty.reach) }
+    }
+
+    private var myStanding: Standing {
+        let rating = roster.ownRating
+        return Standing(
+            key: Roster.key(of: me),
+            weight: rating.weight,
+            order: rating.isSlow ? .slow : .able
+        )
+    }
+
+    // MARK: Domains
+
+    /// The domains as they should be for what is known now.
+    private var wantedDomains: Domains {
+        guard settings.scheduler.policy != .randomRarest, let content else {
+            return Domains(mine: .unknown, myKey: Roster.key(of: me))
+        }
+        let isSmall = content.geometry.totalLength < settings.scheduler.smallModelBytes
+        let whole = Domains(
+            mine: settings.locality,
+            labelsMax: isSmall ? 1 : .max,
+            myKey: Roster.key(of: me)
+        )
+        guard !isSmall else { return whole }
+        let direct = roster.members.values.count { !$0.isLost && whole.level(of: $0) == whole.top }
+        return Domains(
+            mine: settings.locality,
+            bucketCount: max(domains.bucketCount, buckets(for: direct + 1)),
+            myKey: Roster.key(of: me)
+        )
+    }
+
+    /// A power of two, so that hosts whose counts differ a little mostly agree. It never shrinks:
+    /// each change ranks everything anew.
+    private func buckets(for memberCount: Int) -> Int {
+        var count = 1
+        while memberCount > count * settings.scheduler.domainMembersMax, count < 1 << 16 {
+            count *= 2
+        }
+        return count
+    }
+
+    /// The version is known: its pieces can be ranked.
+    mutating func beginScheduling(at now: Instant) {
+        domains = wantedDomains
+        rebuildDomains(at: now)
+        dutiesChanged(at: now)
+        guard domains.top > 0, settings.scheduler.policy == .nearestScope, !isComplete else {
+            return
+        }
+        let wait =
+            roster.isKnown ? settings.scheduler.settleTime : settings.scheduler.rosterWait
+        settledAt = now + wait
+        picker?.scopes.setSettling(true)
+    }
+
+    private mutating func rebuildDomains(at now: Instant) {
+        guard let content else { return }
+        domains = wantedDomains
+        duty = ImportDuty(
+            me: myStanding,
+            top: domains.top,
+            pieceCount: content.geometry.pieceCount,
+            salt: content.rankSalt
+        )
+        if let scopes = picker?.scopes {
+            picker?.scopes = scopes.rebuilt(top: domains.top, policy: settings.scheduler.policy)
+        }
+        expectAgain()
+        for id in sessions.keys {
+            guard let session = sessions[id] else { continue }
+            let level = level(of: session)
+            sessions[id]?.placement = nil
+            sessions[id]?.level = level
+            updatePlacement(id, at: now)
+        }
+        rankAll()
+    }
+
+    mutating func settle(at now: Instant) {
+        guard let until = settledAt, until <= now else { return }
+        settledAt = nil
+        picker?.scopes.setSettling(false)
+        mustRefill = true
+    }
+
+    // MARK: Holders
+
+    /// Counts a peer as a holder at its level while it serves, and only then.
+    mutating func updatePlacement(_ id: ConnectionID, at now: Instant) {
+        guard let session = sessions[id], picker != nil else { return }
+        var wanted: PeerSession.Placement?
+        if session.pieces != nil, session.serves(at: now, settings.scheduler) {
+            wanted = .init(level: session.level, isComplete: !session.isCounted)
+        }
+        guard wanted != session.placement else { return }
+        removePlacement(of: session)
+        sessions[id]?.placement = wanted
+        guard let wanted, let pieces = session.pieces else { return }
+        if wanted.isComplete {
+            picker?.scopes.completeHolderJoined(at: wanted.level)
+        } else {
+            for number in pieces.members { picker?.scopes.holderGained(number, at: wanted.level) }
+        }
+        mustRefill = true
+    }
+
+    mutating func removePlacement(of session: PeerSession) {
+        guard let placement = session.placement, let pieces = session.pieces else { return }
+        sessions[session.id]?.placement = nil
+        mustRefill = true
+        if placement.isComplete {
+            picker?.scopes.completeHolderLeft(at: placement.level)
+        } else {
+            for number in pieces.members { picker?.scopes.holderLost(number, at: placement.level) }
+        }
+    }
+}
+
+extension Domains {
+    fileprivate func level(of member: Roster.Member) -> Int {
+        level(of: member.entry.locality, key: member.key)
+    }
+}
+
+extension SwarmContent {
+    /// What sets the ranks of this version apart from those of others: the same for all that have
+    /// the same content.
+    fileprivate var rankSalt: UInt64 {
+        var salt = UInt64(geometry.pieceLength)
+        for root in roots {
+            guard let root else { continue }
+            for lane in 0..<4 {
+                salt = RendezvousRank.mix(salt ^ UInt64(littleEndian: root.lanes[lane]))
+            }
+        }
+        return salt
+    }
+}

@@ -1,0 +1,125 @@
+import DequeModule
+import OrderedCollections
+import SwarmModel
+
+/// Sending what was asked of us, a few peers at a time.
+extension Swarm {
+    /// The slots that the settings come to.
+    static func slots(_ settings: SwarmSettings, turnBytes: Int) -> UploadSlots {
+        let scheduler = settings.scheduler
+        var near = scheduler.nearSlots
+        var far = scheduler.farSlots
+        if let uplink = scheduler.uplinkBytesPerSecond {
+            let rate = scheduler.nearSlotBytesPerSecond
+            near = min(max(uplink / rate, scheduler.nearSlotsMin), scheduler.nearSlotsMax)
+            let share = min(uplink, scheduler.regionEgressShare ?? uplink)
+            far = max(1, share / scheduler.farSlotBytesPerSecond)
+        }
+        return UploadSlots(near: max(1, near), far: max(1, far), turnBytes: turnBytes)
+    }
+
+    /// What this host can send, for the tracker; nil when that is not known.
+    package var uplinkBytesPerSecond: Int? {
+        settings.scheduler.uplinkBytesPerSecond ?? uplink.bytesPerSecond
+    }
+
+    private func pool(of session: PeerSession) -> UploadSlots.Pool {
+        // Within a region links are short and wide; of a shallow locality the rack is all.
+        session.level < min(2, domains.top) ? .far : .near
+    }
+
+    /// Hands the transport what the peer's turn and credit allow.
+    mutating func serve(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
+        guard let session = sessions[id] else { return }
+        let pool = pool(of: session)
+        while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool),
+            let range = sessions[id]?.uploads.next(credit: settings.uploadCreditBytes, at: now)
+        {
+            sessions[id]?.lastSentAt = now
+            actions.append(.sendBlock(range, to: id))
+            let othersWait = isAnybodyWaiting(in: pool, except: id)
+            slots.sent(range.length, to: id, othersWait: othersWait)
+        }
+        noteWaiting(id)
+        if sessions[id]?.uploads.isInTransport != true {
+            slots.drained(id)
+            serveOthers(pool, at: now, into: &actions)
+        }
+    }
+
+    /// Keeps the list of those that wait for a turn: it is looked at for each block, and the
+    /// sessions are many.
+    mutating func noteWaiting(_ id: ConnectionID) {
+        if let uploads = sessions[id]?.uploads, uploads.isWaiting, !uploads.isInTransport {
+            uploadsWaiting.append(id)
+        } else {
+            uploadsWaiting.remove(id)
+        }
+    }
+
+    private func isAnybodyWaiting(in pool: UploadSlots.Pool, except id: ConnectionID) -> Bool {
+        uploadsWaiting.contains { other in
+            other != id && sessions[other].map { self.pool(of: $0) } == pool
+        }
+    }
+
+    /// Begins turns while there is room and somebody waits.
+    mutating func serveOthers(
+        _ pool: UploadSlots.Pool,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        while slots.hasRoom(pool), !uploadsWaiting.isEmpty {
+            let waiting = uploadsWaiting.compactMap { sessions[$0] }
+                .filter { self.pool(of: $0) == pool }
+            let candidates = waiting.map { candidate($0, at: now) }
+            let next = slots.next(among: candidates)
+            guard let next, slots.admits(next, pool) else { return }
+            let before = actions.count
+            serve(next, at: now, into: &actions)
+            // One with nothing to send has given its turn back, and would be chosen again.
+            if actions.count == before { return }
+        }
+    }
+
+    private func candidate(_ session: PeerSession, at now: Instant) -> UploadSlots.Candidate {
+        UploadSlots.Candidate(
+            id: session.id,
+            isOurs: session.isOurs,
+            level: session.level,
+            piecesHeld: session.pieces?.population ?? 0,
+            waitsSince: session.uploads.waitsSince ?? now
+        )
+    }
+
+    /// Frees the slots of those that take nothing, and gives them to others.
+    mutating func reviewSlots(at now: Instant, into actions: inout [SwarmAction]) {
+        for session in sessions.values {
+            guard let since = session.uploads.progressAt, session.uploads.isInTransport,
+                now - since >= settings.scheduler.slotStall
+            else { continue }
+            slots.stalled(session.id)
+        }
+        let isSaturated = sessions.values.contains(where: \.uploads.isWaiting)
+        uplink.sample(isSaturated: isSaturated, at: now)
+        for pool in UploadSlots.Pool.allCases { serveOthers(pool, at: now, into: &actions) }
+    }
+
+    mutating func uploadFinished(
+        _ raw: RawBlock,
+        to id: ConnectionID,
+        wasSent: Bool,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        if wasSent { ledger.sent(Int(raw.length), to: locality(of: id)) }
+        guard sessions[id] != nil else { return }
+        sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
+        if wasSent {
+            uplink.sent(Int(raw.length), at: now)
+        } else {
+            reject(raw, to: id, at: now, into: &actions)
+        }
+        serve(id, at: now, into: &actions)
+    }
+}

@@ -1,0 +1,119 @@
+import OrderedCollections
+import SwarmModel
+import Testing
+
+@testable import SwarmCore
+
+@Suite("Connections by duty")
+struct SwarmDutiesTests {
+    private static let members: ClosedRange<UInt8> = 1...120
+
+    /// Two clouds of two regions of three racks of ten.
+    private static func place(_ number: UInt8) throws -> Locality {
+        let rack = (number - 1) / 10
+        return try Locality("\(rack < 6 ? "a" : "b")/\(rack / 3)/\(rack)")
+    }
+
+    private func roster(isWhole: Bool = true) throws -> RosterUpdate {
+        RosterUpdate(
+            epoch: RosterEpoch(life: 1, counter: 1),
+            isWhole: isWhole,
+            joined: try Self.members.map { number in
+                RosterEntry(
+                    peer: SwarmBench.peer(number),
+                    endpoints: [SwarmBench.endpoint(number)],
+                    locality: try Self.place(number),
+                    generation: 1,
+                    isSeed: false
+                )
+            },
+            left: []
+        )
+    }
+
+    private func bench(connectionsWanted: Int) throws -> SwarmBench {
+        var bench = try SwarmBench(filePieces: [200], me: 200) { settings in
+            settings.locality = (try? Self.place(1)) ?? .unknown
+            settings.connectionsWanted = connectionsWanted
+            settings.dialsMax = 500
+            settings.scheduler.smallModelBytes = 0
+        }
+        bench.begin(try bench.content())
+        return bench
+    }
+
+    private func dials(_ actions: [SwarmAction]) -> [Endpoint] {
+        actions.compactMap { if case .dial(let endpoint) = $0 { endpoint } else { nil } }
+    }
+
+    @Test("in a large fleet: the rack, and the first ranks of what is imported")
+    func large() throws {
+        var bench = try bench(connectionsWanted: 5)
+        let dialled = dials(bench.handle(.rosterUpdated(try roster())))
+        for number in UInt8(1)...10 { #expect(dialled.contains(SwarmBench.endpoint(number))) }
+        let duty = try #require(bench.swarm.duty)
+        var imports = 0
+        for piece in 0..<200 where (1...3).contains(duty.reach[piece]) {
+            imports += 1
+            let sources = duty.first(3, for: piece, inDomainAt: Int(duty.reach[piece]) - 1)
+            for source in sources { #expect(bench.swarm.dutyKeys.contains(source.key)) }
+        }
+        #expect(imports > 5, "about one in eleven")
+        let dutyDials = bench.swarm.roster.members.values.filter {
+            bench.swarm.dutyKeys.contains($0.key)
+        }
+        #expect(dialled.count == dutyDials.count)
+        #expect(dialled.count < 80, "\(dialled.count) of 120")
+    }
+
+    @Test("in a small one: everybody, up to as many as wanted")
+    func small() throws {
+        var bench = try bench(connectionsWanted: 150)
+        #expect(dials(bench.handle(.rosterUpdated(try roster()))).count == 120)
+        #expect(bench.swarm.dutyKeys.isEmpty)
+    }
+
+    @Test("those that left and are not connected are dialled no more")
+    func left() throws {
+        var bench = try bench(connectionsWanted: 150)
+        bench.swarm.pausedUntil = bench.now + .seconds(3)
+        _ = bench.handle(.rosterUpdated(try roster()))
+        var update = try roster(isWhole: false)
+        update.joined = []
+        update.left = (UInt8(1)...119).map { SwarmBench.peer($0) }
+        _ = bench.handle(.rosterUpdated(update))
+        let dialled = dials(bench.handle(.tick, after: .seconds(4)))
+        #expect(dialled == [SwarmBench.endpoint(120)])
+    }
+
+    @Test("all places taken, one of duty replaces one that is not")
+    func room() throws {
+        var bench = try bench(connectionsWanted: 5)
+        bench.swarm = Swarm(
+            me: SwarmBench.peer(200),
+            settings: {
+                var settings = bench.swarm.settings
+                settings.connectionsMax = 2
+                return settings
+            }(),
+            random: SeededRandom(seed: 1),
+            at: bench.now
+        )
+        bench.begin(try bench.content())
+        _ = bench.handle(.rosterUpdated(try roster()))
+        let needed = try #require(
+            Self.members.first {
+                bench.swarm.dutyKeys.contains(Roster.key(of: SwarmBench.peer($0)))
+            }
+        )
+        _ = bench.open(301, peer: 210, isIncoming: true)
+        _ = bench.open(302, peer: 211, isIncoming: true)
+        #expect(
+            SwarmBench.closes(bench.open(303, peer: 212, isIncoming: true)) == [SwarmBench.id(303)]
+        )
+        #expect(
+            SwarmBench.closes(bench.open(304, peer: needed, isIncoming: true))
+                == [SwarmBench.id(301)]
+        )
+    }
+}

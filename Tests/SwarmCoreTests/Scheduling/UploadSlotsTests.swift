@@ -1,0 +1,163 @@
+import SwarmModel
+import Testing
+
+@testable import SwarmCore
+
+@Suite("UploadSlots")
+struct UploadSlotsTests {
+    private typealias Candidate = UploadSlots.Candidate
+
+    private static func id(_ number: Int) -> ConnectionID { ConnectionID(UInt64(number)) }
+
+    private func candidate(
+        _ number: Int,
+        isOurs: Bool = true,
+        level: Int = 2,
+        held: Int = 0,
+        since seconds: Int = 0
+    ) -> UploadSlots.Candidate {
+        Candidate(
+            id: Self.id(number),
+            isOurs: isOurs,
+            level: level,
+            piecesHeld: held,
+            waitsSince: .origin + .seconds(seconds)
+        )
+    }
+
+    @Test("far transfers never take near slots, nor near ones far slots")
+    func pools() {
+        var slots = UploadSlots(near: 2, far: 1, turnBytes: 100)
+        #expect(slots.admits(Self.id(1), .far) == true)
+        #expect(slots.admits(Self.id(2), .far) == false)
+        #expect(slots.admits(Self.id(3), .near) == true)
+        #expect(slots.admits(Self.id(4), .near) == true)
+        #expect(slots.admits(Self.id(5), .near) == false)
+        #expect(slots.admits(Self.id(4), .near) == true, "who has a turn keeps it")
+        slots.drained(Self.id(1))
+        #expect(slots.admits(Self.id(2), .far) == true)
+    }
+
+    @Test("a turn ends after its share when others wait, and only then")
+    func turns() {
+        var slots = UploadSlots(near: 1, far: 1, turnBytes: 100)
+        #expect(slots.admits(Self.id(1), .near) == true)
+        slots.sent(500, to: Self.id(1), othersWait: false)
+        #expect(slots.admits(Self.id(1), .near) == true)
+        slots.sent(1, to: Self.id(1), othersWait: true)
+        #expect(slots.admits(Self.id(1), .near) == false)
+        #expect(slots.hasRoom(.near))
+        #expect(slots.admits(Self.id(2), .near) == true)
+    }
+
+    @Test("a peer that takes nothing gives its slot up")
+    func stalled() {
+        var slots = UploadSlots(near: 1, far: 1, turnBytes: 100)
+        _ = slots.admits(Self.id(1), .near)
+        #expect(!slots.hasRoom(.near))
+        slots.stalled(Self.id(1))
+        #expect(slots.hasRoom(.near))
+    }
+
+    @Test("ours first, the farthest of them, then who has least; every fourth who waited longest")
+    func order() {
+        var slots = UploadSlots(near: 9, far: 9, turnBytes: 100)
+        let waiting = [
+            candidate(1, isOurs: false, level: 0, since: 0),
+            candidate(2, level: 2, held: 5, since: 1),
+            candidate(3, level: 2, held: 1, since: 2), candidate(4, level: 1, held: 9, since: 3),
+        ]
+        #expect(slots.next(among: waiting) == Self.id(4))
+        #expect(slots.next(among: Array(waiting.prefix(3))) == Self.id(3))
+        #expect(slots.next(among: Array(waiting.prefix(2))) == Self.id(2))
+        #expect(slots.next(among: waiting) == Self.id(1), "the fourth turn")
+        _ = slots.admits(Self.id(4), .near)
+        #expect(slots.next(among: waiting) == Self.id(3), "who has a turn needs none")
+        #expect(slots.next(among: []) == nil)
+    }
+
+    @Test("everybody gets a turn, however many want one", arguments: 1...5)
+    func fairness(near: Int) {
+        var slots = UploadSlots(near: near, far: 1, turnBytes: 10)
+        var waiting = (0..<20).map { candidate($0, isOurs: $0 % 5 != 0, held: $0 * 3) }
+        var turns = Array(repeating: 0, count: 20)
+        for round in 1...400 {
+            guard let next = slots.next(among: waiting) else { continue }
+            #expect(slots.admits(next, .near) == true)
+            turns[Int(next.number)] += 1
+            waiting[Int(next.number)].waitsSince = .origin + .seconds(round)
+            slots.drained(next)
+        }
+        #expect(turns.allSatisfy { $0 > 0 }, "\(turns)")
+    }
+
+    @Test("slots follow from the uplink when it is known")
+    func sizes() {
+        var settings = SwarmSettings()
+        settings.scheduler.uplinkBytesPerSecond = 1_250_000_000
+        settings.scheduler.regionEgressShare = 125_000_000
+        var slots = Swarm.slots(settings, turnBytes: 1)
+        var near = 0
+        while slots.admits(Self.id(near), .near) { near += 1 }
+        var far = 0
+        while slots.admits(Self.id(100 + far), .far) { far += 1 }
+        #expect(near == 8)
+        #expect(far == 2)
+    }
+}
+
+@Suite("Uplinks")
+struct UplinkTests {
+    @Test("a weight is the nearest power of two, and stays while the rate is near it")
+    func weights() {
+        let unit = UplinkRating.bytesPerSecondUnit
+        let cases: [(UInt64, UInt32)] = [
+            (0, 1), (unit, 1), (unit * 2, 2), (unit * 5, 4), (unit * 6, 8), (unit * 8, 8),
+            (unit * 100_000, 1024), (.max, 1024),
+        ]
+        for (rate, weight) in cases {
+            #expect(UplinkRating.weight(bytesPerSecond: rate, former: nil) == weight, "\(rate)")
+        }
+        #expect(UplinkRating.weight(bytesPerSecond: unit * 13 / 2, former: 4) == 4)
+        #expect(UplinkRating.weight(bytesPerSecond: unit * 5, former: 8) == 8)
+        #expect(UplinkRating.weight(bytesPerSecond: unit * 16, former: 8) == 16)
+    }
+
+    @Test("an uplink is measured only while more was wanted")
+    func meter() {
+        var meter = UplinkMeter(at: .origin)
+        var now = Instant.origin
+        for _ in 0..<10 {
+            meter.sent(1000, at: now)
+            meter.sample(isSaturated: false, at: now)
+            now = now + .milliseconds(100)
+        }
+        #expect(meter.bytesPerSecond == nil)
+        for _ in 0..<40 {
+            meter.sent(1000, at: now)
+            meter.sample(isSaturated: true, at: now)
+            now = now + .milliseconds(100)
+        }
+        #expect((8_000...11_000).contains(meter.bytesPerSecond ?? 0))
+    }
+
+    @Test("who is below a quarter of its rack's median is slow, for others and for itself")
+    func slow() throws {
+        var bench = TrackerBench()
+        for (number, rate) in [(1, 640), (2, 640), (3, 320), (4, 64), (5, nil)] as [(Int, UInt64?)]
+        {
+            var request = try TrackerBench.request(number)
+            request.uplinkBytesPerSecond = rate.map { $0 << 20 }
+            try bench.announce(request)
+        }
+        let update = try #require(bench.announce(TrackerBench.request(6)).roster)
+        let ratings = update.joined.sorted { $0.peer < $1.peer }.map(\.rating)
+        #expect(ratings.map(\.weight) == [16, 16, 8, 2, 8])
+        #expect(ratings.map(\.isSlow) == [false, false, false, true, false])
+        #expect(update.ownRating == .unmeasured)
+        var again = try TrackerBench.request(4)
+        again.uplinkBytesPerSecond = 64 << 20
+        let own = try #require(bench.announce(again).roster)
+        #expect(own.ownRating == UplinkRating(weight: 2, isSlow: true))
+    }
+}
