@@ -12,6 +12,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
@@ -49,7 +50,7 @@ let package = Package(
             name: "SwarmRuntime",
             dependencies: [
                 "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
-                .hummingbird, .httpClient, .system,
+                .hummingbird, .httpClient, .system, .ssl, "COpenSSL",
             ]
         ),
         .target(
@@ -93,7 +94,7 @@ let package = Package(
             dependencies: [
                 "SwarmPeer", "SwarmRuntime", "SwarmTracker", "SwarmStorage", "SwarmHash",
                 "SwarmCore", "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .logging,
-                .nio("NIOEmbedded"),
+                .nio("NIOEmbedded"), .ssl,
             ]
         ),
         .testTarget(
@@ -132,6 +133,7 @@ extension Target.Dependency {
     static let logging = product(name: "Logging", package: "swift-log")
     static let system = product(name: "SystemPackage", package: "swift-system")
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let ssl = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
     static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
 }

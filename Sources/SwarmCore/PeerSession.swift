@@ -33,6 +33,8 @@ package struct PeerSession: Sendable {
     package private(set) var availability = Availability.unsaid
     package var extended: ExtendedHandshake?
     package var isUploadOnly = false
+    /// It came in the clear, and only its place can allow that.
+    package var mustProvePlace: Bool
 
     // As BEP 3 starts a connection: choked and not interested on both sides.
     package var amChoking = true
@@ -71,9 +73,10 @@ package struct PeerSession: Sendable {
     /// When it was last unchoked, for rotation.
     package var unchokedAt: Instant?
 
-    package init(_ facts: ConnectionFacts, at now: Instant) {
+    package init(_ facts: ConnectionFacts, at now: Instant, mustProvePlace: Bool = false) {
         self.facts = facts
         key = Roster.key(of: facts.peer)
+        self.mustProvePlace = mustProvePlace
         openedAt = now
         lastReceivedAt = now
         lastSentAt = now

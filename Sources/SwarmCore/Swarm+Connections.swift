@@ -17,7 +17,9 @@ extension Swarm {
         case .connectionClosed(let id, let by):
             forget(id, wasLost: by != .us, at: now, into: &actions)
         case .peersLearned(let endpoints): book.learn(endpoints, at: now)
-        case .rosterUpdated(let update): rosterUpdated(update, at: now)
+        case .rosterUpdated(let update):
+            whereabouts.learn(update)
+            rosterUpdated(update, at: now)
         default: preconditionFailure("not about connections: \(event)")
         }
     }
@@ -39,6 +41,11 @@ extension Swarm {
             refuse(facts, .banned("sent wrong bytes before"), at: now, into: &actions)
             return
         }
+        if let cause = refusal(of: facts) {
+            actions.append(.trace(.plaintextRefused(facts.endpoint, reason: cause.description)))
+            refuse(facts, cause, at: now, into: &actions)
+            return
+        }
         if let other = sessions.values.first(where: { $0.facts.peer == facts.peer }) {
             guard replaces(facts, other.facts) else {
                 refuse(facts, .duplicateConnection, at: now, into: &actions)
@@ -54,7 +61,7 @@ extension Swarm {
         if sessions.isEmpty { restartTimers(at: now) }
         // What it is told of itself says all that there is.
         if !havesUntold.isEmpty { gossip(at: now, into: &actions) }
-        var session = PeerSession(facts, at: now)
+        var session = PeerSession(facts, at: now, mustProvePlace: mustProvePlace(facts))
         session.level = level(of: session)
         session.isDuty = dutyKeys.contains(session.key)
         sessions[facts.id] = session

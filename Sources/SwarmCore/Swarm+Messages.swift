@@ -11,6 +11,7 @@ extension Swarm {
     ) {
         guard sessions[id] != nil else { return }
         sessions[id]?.lastReceivedAt = now
+        guard admits(message, from: id, at: now, into: &actions) else { return }
         do throws(Violation) {
             switch message {
             case .choke, .unchoke, .interested, .notInterested:
@@ -238,6 +239,9 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         sessions[id]?.says(extended)
+        if let session = sessions[id], let endpoint = session.listenEndpoint {
+            whereabouts.hear(session.locality, of: endpoint)
+        }
         if let session = sessions[id], session.facts.isIncoming,
             let endpoint = session.listenEndpoint
         {

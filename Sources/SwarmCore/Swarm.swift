@@ -15,6 +15,7 @@ package struct Swarm: Sendable {
     var sessions: OrderedDictionary<ConnectionID, PeerSession> = [:]
     package internal(set) var book: PeerBook
     package internal(set) var ledger: Ledger
+    var whereabouts: Whereabouts
     var layers: LayerExchange
     var metadata: MetadataExchange
     var audits: [PieceAudit] = []
@@ -88,6 +89,7 @@ package struct Swarm: Sendable {
         self.settings = settings
         ledger = Ledger(at: settings.locality)
         book = PeerBook(settings: settings, random: random.fork())
+        whereabouts = Whereabouts(countMax: settings.knownPeersMax)
         layers = LayerExchange([], settings: settings)
         metadata = MetadataExchange(settings: settings)
         commits = CommitQueue(settings: settings)

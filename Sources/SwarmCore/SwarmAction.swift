@@ -52,6 +52,8 @@ package enum CloseCause: Hashable, Sendable, CustomStringConvertible {
     case stalled
     case notReading
     case bothSeeds
+    /// In the clear where the policy demands TLS.
+    case unprotected(String)
 
     /// The peer, rather than the connection, is at fault.
     var isLoss: Bool {
@@ -71,6 +73,7 @@ package enum CloseCause: Hashable, Sendable, CustomStringConvertible {
         case .stalled: "sent no block that was asked for"
         case .notReading: "does not read what it asked for"
         case .bothSeeds: "both ends are complete"
+        case .unprotected(let what): "plaintext refused: \(what)"
         }
     }
 }
@@ -80,6 +83,8 @@ package enum SwarmTrace: Hashable, Sendable {
     case peerBanned(PeerID, Endpoint, reason: String)
     case peerSnubbed(ConnectionID)
     case pieceFailed(PieceIndex, senders: Int)
+    /// A connection in the clear was closed because the policy demands TLS of it.
+    case plaintextRefused(Endpoint, reason: String)
     /// The layer of the file can be asked of no connected peer.
     case storagePaused(reason: String)
     /// All pieces are verified.

@@ -56,6 +56,8 @@ package struct ConnectionFacts: Hashable, Sendable {
     package var isIncoming: Bool
     package var supportsFast: Bool
     package var supportsExtensions: Bool
+    /// TLS with both certificates checked.
+    package var isEncrypted: Bool
 
     package init(
         id: ConnectionID,
@@ -63,7 +65,8 @@ package struct ConnectionFacts: Hashable, Sendable {
         endpoint: Endpoint,
         isIncoming: Bool,
         supportsFast: Bool = true,
-        supportsExtensions: Bool = true
+        supportsExtensions: Bool = true,
+        isEncrypted: Bool = false
     ) {
         self.id = id
         self.peer = peer
@@ -71,6 +74,7 @@ package struct ConnectionFacts: Hashable, Sendable {
         self.isIncoming = isIncoming
         self.supportsFast = supportsFast
         self.supportsExtensions = supportsExtensions
+        self.isEncrypted = isEncrypted
     }
 }
 

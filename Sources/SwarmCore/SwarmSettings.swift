@@ -22,6 +22,8 @@ package struct SwarmSettings: Hashable, Sendable {
     package var keepAliveInterval = Duration.seconds(60)
     /// Silence after which a connection is closed.
     package var idleCloseAfter = Duration.seconds(150)
+    /// Which connections must be TLS. TLS costs about as much processor time again as plaintext.
+    package var transportPolicy = TransportPolicy.plain
 
     // MARK: Requests
 

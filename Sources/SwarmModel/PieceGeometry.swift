@@ -242,4 +242,10 @@ extension ServedRange {
     package var withoutPadding: ServedRange {
         ServedRange(piece: piece, offset: offset, length: length, padding: 0)
     }
+
+    /// `count` bytes of the file from the `start`th on.
+    package func part(from start: Int, count: Int) -> ServedRange {
+        precondition(start >= 0 && count >= 0 && start + count <= length, "not a part of a range")
+        return ServedRange(piece: piece, offset: offset + start, length: count, padding: 0)
+    }
 }

@@ -12,6 +12,17 @@ struct JobQueue<Job: Sendable>: Sendable {
     func finish() { continuation.finish() }
 }
 
+/// A connection to open.
+struct Dial: Sendable {
+    let endpoint: Endpoint
+    let protection: LinkProtection
+
+    init(_ endpoint: Endpoint, _ protection: LinkProtection) {
+        self.endpoint = endpoint
+        self.protection = protection
+    }
+}
+
 /// The queues of one driver.
 struct Jobs: Sendable {
     enum Disk: Sendable {
@@ -36,5 +47,5 @@ struct Jobs: Sendable {
     /// At most one.
     let announces = JobQueue<AnnounceOrder>()
     /// At most ``SwarmSettings/dialsMax``.
-    let dials = JobQueue<Endpoint>()
+    let dials = JobQueue<Dial>()
 }

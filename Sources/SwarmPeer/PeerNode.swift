@@ -74,12 +74,16 @@ package actor PeerNode {
     ) async throws -> PeerNode {
         let store = try Store.open(directory: settings.dataDirectory, settings: settings.store)
         for note in store.notes { logger.warning("\(note)") }
+        let tls = try settings.tls.map { try PeerTLS($0, logger: logger) }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoopCount)
         let threads = NIOThreadPool(numberOfThreads: settings.storageThreadCount)
         threads.start()
         let transport = TransportResources(
             group: group,
-            storeThreadCount: settings.eventLoopCount - 1
+            storeThreadCount: settings.eventLoopCount - 1,
+            tls: tls,
+            acceptsPlain: settings.transportPolicy.allowsPlain,
+            tlsRefused: TLSRefusals(logger).report
         )
         let lookup = OpenSwarms()
         do {

@@ -1,6 +1,7 @@
 package import SwarmCore
 package import SwarmModel
 package import SwarmStorage
+package import SwarmRuntime
 package import SystemPackage
 
 /// What a peer process is started with.
@@ -16,6 +17,8 @@ package struct PeerSettings: Sendable {
     package var eventLoopCount: Int
     /// Threads for commits, seals and verification.
     package var storageThreadCount = 2
+    /// The files of our certificates; nil when there is no TLS between peers.
+    package var tls: TLSFiles?
     package var swarm = SwarmSettings()
     package var store = StoreSettings()
 
@@ -29,6 +32,12 @@ package struct PeerSettings: Sendable {
     package var commitBytes: Int {
         get { swarm.commitBytes }
         set { swarm.commitBytes = newValue }
+    }
+
+    /// Which connections must be TLS.
+    package var transportPolicy: TransportPolicy {
+        get { swarm.transportPolicy }
+        set { swarm.transportPolicy = newValue }
     }
 
     package init(dataDirectory: FilePath, eventLoopCount: Int) {

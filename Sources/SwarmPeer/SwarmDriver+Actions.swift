@@ -29,7 +29,7 @@ extension SwarmDriver {
 
     private func perform(_ action: SwarmAction) {
         switch action {
-        case .dial(let endpoint): jobs.dials.add(endpoint)
+        case .dial(let endpoint): jobs.dials.add(Dial(endpoint, swarm.protection(of: endpoint)))
         case .closeConnection(let id, let cause):
             transports[id]?.close(.localRequest(cause.description))
         case .send(let message, let id): transports[id]?.send([message])
@@ -141,6 +141,11 @@ extension SwarmDriver {
             logger.warning(
                 "a piece does not match its hash",
                 metadata: ["piece": "\(piece.number)", "senders": "\(senders)"]
+            )
+        case .plaintextRefused(let endpoint, let reason):
+            logger.warning(
+                "plaintext refused",
+                metadata: ["peer": "\(endpoint)", "reason": "\(reason)"]
             )
         case .storagePaused(let reason):
             logger.error("paused: the disk refuses writes", metadata: ["reason": "\(reason)"])

@@ -22,19 +22,34 @@ extension SwarmDriver {
     func runDials() async {
         let dials = jobs.dials.stream
         await withDiscardingTaskGroup { group in
-            for await endpoint in dials { group.addTask { await self.dial(endpoint) } }
+            for await order in dials { group.addTask { await self.dial(order) } }
             group.cancelAll()
         }
     }
 
-    private func dial(_ endpoint: Endpoint) async {
+    private func dial(_ order: Dial) async {
         do {
-            try await PeerDialer(resources: around.transport)
-                .dial(endpoint, context: context, from: around.localAddress)
+            try await PeerDialer(resources: around.transport).dial(
+                order.endpoint,
+                context: context,
+                from: around.localAddress,
+                over: order.protection
+            )
         } catch {
-            logger.debug("dial failed", metadata: ["peer": "\(endpoint)", "reason": "\(error)"])
-            handle(.dialFailed(endpoint))
+            // Certificates do not mend themselves: somebody has to hear of it.
+            let level: Logger.Level = Self.isTLSFailure(error) ? .warning : .debug
+            logger.log(
+                level: level,
+                "dial failed",
+                metadata: ["peer": "\(order.endpoint)", "reason": "\(error)"]
+            )
+            handle(.dialFailed(order.endpoint))
         }
+    }
+
+    private static func isTLSFailure(_ error: any Error) -> Bool {
+        guard case .handshakeFailed(.tlsFailed) = (error as? DialError)?.code else { return false }
+        return true
     }
 
     fileprivate func opened(_ transport: any PieceTransport, _ facts: ConnectionFacts) {
@@ -118,9 +133,9 @@ extension ClosedBy {
         switch reason {
         case .localRequest: self = .us
         case .protocolViolation, .handshakeTimeout, .wrongFirstByte, .unknownSwarm, .selfConnection,
-            .tooManyUnsent:
+            .tooManyUnsent, .plaintextRefused:
             self = .violation
-        case .remoteClosed, .ioError: self = .remote
+        case .remoteClosed, .ioError, .tlsFailed: self = .remote
         }
     }
 }
@@ -141,7 +156,8 @@ private struct DriverObserver: ConnectionObserver {
             endpoint: remote,
             isIncoming: isIncoming,
             supportsFast: handshake.supportsFast,
-            supportsExtensions: handshake.supportsExtensions
+            supportsExtensions: handshake.supportsExtensions,
+            isEncrypted: transport.isEncrypted
         )
         driver.loop.execute { driver.assumeIsolated { $0.opened(transport, facts) } }
     }

@@ -7,7 +7,8 @@ enum ImportRules {
         "SwarmCore": ["SwarmModel"] + collections,
         "SwarmHash": ["SwarmModel", "CSwarmHash", "COpenSSL", "CXXHash"] + platform,
         "SwarmStorage": ["SwarmModel", "SwarmHash", "SystemPackage"] + platform,
-        "SwarmRuntime": ["SwarmModel", "SwarmWire", "SystemPackage"] + runtime,
+        "SwarmRuntime": ["SwarmModel", "SwarmWire", "SystemPackage", "NIOSSL", "COpenSSL"]
+            + runtime,
         "SwarmPeer": [
             "SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage",
             "SystemPackage",

@@ -373,6 +373,7 @@ extension CloseCause {
         case .stalled: "stalled"
         case .notReading: "not reading"
         case .bothSeeds: "both seeds"
+        case .unprotected: "unprotected"
         }
     }
 }

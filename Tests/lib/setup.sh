@@ -11,8 +11,9 @@ venv="$root/.build-venv"
 # shellcheck disable=SC2034
 python="$venv/bin/python"
 
-# Debian packages: those of Package.swift's system libraries, and the tools to find them.
-system_packages=(libssl-dev libxxhash-dev pkg-config)
+# Debian packages: those of Package.swift's system libraries, the tools to find them, and openssl for
+# the certificates of tests.
+system_packages=(libssl-dev libxxhash-dev pkg-config openssl)
 # Python packages: the other BitTorrent client, the reader of weights, and the test runner.
 python_packages=('libtorrent==2.1.*' safetensors numpy pytest)
 

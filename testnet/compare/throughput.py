@@ -18,6 +18,7 @@ import libtorrent as lt
 from contestants import Aria, Curl, LibTorrent, Mixed, Shoal
 from models import model
 
+COMPARISONS = ["one", "tls", "eight", "standard", "disk", "hash"]
 MIB = 1 << 20
 GB = 1e9
 
@@ -200,6 +201,22 @@ def hashing(shoal, source, size, rounds, directory):
     return summary
 
 
+def certificates(directory):
+    """An authority and a certificate that it signed, as flags of a peer."""
+    def openssl(*arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    openssl("req", "-x509", *key, "-keyout", directory / "ca.key", "-out", directory / "ca.pem",
+            "-days", "7", "-subj", "/CN=compare")  # fmt: skip
+    openssl("req", *key, "-keyout", directory / "peer.key", "-out", directory / "peer.csr",
+            "-subj", "/CN=peer")  # fmt: skip
+    openssl("x509", "-req", "-in", directory / "peer.csr", "-CA", directory / "ca.pem", "-CAkey",
+            directory / "ca.key", "-CAcreateserial", "-days", "7", "-out", directory / "peer.pem")  # fmt: skip
+    return ["--tls-cert", directory / "peer.pem", "--tls-key", directory / "peer.key",
+            "--tls-ca", directory / "ca.pem"]  # fmt: skip
+
+
 def processor():
     with open("/proc/cpuinfo") as text:
         lines = text.read()
@@ -221,8 +238,7 @@ def options():
     parser.add_argument("--tmpfs", type=pathlib.Path, help="a tmpfs to use; by default one with "
                         "huge pages is mounted")  # fmt: skip
     parser.add_argument("--disk", type=pathlib.Path, default=pathlib.Path("/var/tmp"))
-    parser.add_argument("--only", nargs="*", choices=["one", "eight", "standard", "disk", "hash"],
-                        default=["one", "eight", "standard", "disk", "hash"])  # fmt: skip
+    parser.add_argument("--only", nargs="*", choices=COMPARISONS, default=COMPARISONS)
     parser.add_argument("--json", type=pathlib.Path, help="also write the medians to this file")
     return parser.parse_args()
 
@@ -253,6 +269,16 @@ def run(chosen, fast, disk):
 
     if "one" in chosen.only:
         summary["one"] = one("One seed to one peer, tmpfs", fast)
+    if "tls" in chosen.only:
+        options = ["--tls-policy", "rack=tls", *certificates(fast)]
+        contestants = [
+            Shoal(chosen.shoal, source, fast),
+            Shoal(chosen.shoal, source, fast, name="shoal over TLS", options=options),
+        ]
+        summary["tls"] = compare(
+            "One seed to one peer in the clear and over TLS, tmpfs",
+            contestants, 1, size, chosen.rounds, "shoal",
+        )  # fmt: skip
     if "standard" in chosen.only:
         contestants = [
             LibTorrent(source, fast),

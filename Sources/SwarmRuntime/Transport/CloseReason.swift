@@ -7,6 +7,10 @@ package enum CloseReason: Error, Hashable, Sendable {
     /// The first byte was not 19: an encrypted or foreign protocol. Clients that try encryption
     /// first dial again in plain text.
     case wrongFirstByte
+    /// There is no TLS with the remote; the text says why.
+    case tlsFailed(String)
+    /// The remote speaks in the clear, and the policy demands TLS of everybody.
+    case plaintextRefused
     /// The handshake names a swarm that is not ours, or not the one that we dialled for.
     case unknownSwarm
     /// The remote's peer id is our own.
@@ -26,6 +30,9 @@ extension CloseReason: CustomStringConvertible {
         case .protocolViolation(let what): "protocol violation: \(what)"
         case .handshakeTimeout: "no complete handshake in time"
         case .wrongFirstByte: "not a plain BitTorrent handshake"
+        case .tlsFailed(let why): "TLS: \(why)"
+        case .plaintextRefused:
+            "plaintext refused: the policy of this peer demands TLS (--tls-policy)"
         case .unknownSwarm: "handshake for another swarm"
         case .selfConnection: "connected to ourselves"
         case .remoteClosed: "closed by the remote"

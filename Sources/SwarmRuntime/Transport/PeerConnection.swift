@@ -6,16 +6,19 @@ package import SwarmModel
 /// through which calls of any thread pass in order.
 package final class PeerConnection: PieceTransport {
     package let id: ConnectionID
+    package let isEncrypted: Bool
     private let gauges: TransportGauges
     private let outbox: Locked<Outbox>
     let handler: NIOLoopBound<PeerConnectionHandler>
 
     init(
         id: ConnectionID,
+        isEncrypted: Bool,
         handler: NIOLoopBound<PeerConnectionHandler>,
         resources: TransportResources
     ) {
         self.id = id
+        self.isEncrypted = isEncrypted
         self.handler = handler
         gauges = resources.gauges
         outbox = Locked(Outbox(unsentBytesMax: resources.limits.unsentBytesMax))

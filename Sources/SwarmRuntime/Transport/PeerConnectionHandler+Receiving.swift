@@ -17,7 +17,9 @@ extension PeerConnectionHandler {
 
     private func receiveShared(_ buffer: inout ByteBuffer) {
         receive(&buffer)
-        loop.giveBackReceiveBuffer(buffer)
+        // Plaintext lies in a buffer of the TLS handler; what it was read into goes back by way of
+        // CiphertextFeeder.
+        if tlsHandler == nil { loop.giveBackReceiveBuffer(buffer) }
     }
 
     /// Once per burst: the driver hears of it here, never per block.
@@ -176,10 +178,11 @@ extension PeerConnectionHandler {
         updateReading()
     }
 
+    var isReading: Bool { !isSuspended && !isReadingPaused }
+
     private func updateReading() {
         guard closeReason == nil else { return }
-        let reads = !isSuspended && !isReadingPaused
-        try? channelContext?.channel.syncOptions?.setOption(.autoRead, value: reads)
+        try? channelContext?.channel.syncOptions?.setOption(.autoRead, value: isReading)
     }
 
     /// Keeps what had been read before reading stopped. A remote that closed is read to its end

@@ -13,15 +13,16 @@ struct SendChunk {
 }
 
 /// What to do when a write is done.
-private struct SendRecord {
+struct SendRecord {
     var blocks: [RawBlock]
     var cost: Int
     var buffer: (ByteBuffer, capacity: Int)?
     var file: OpenFile?
+    var isSealed = false
 }
 
 extension PeerConnectionHandler {
-    private static let messageBufferLength = 4096
+    static let messageBufferLength = 4096
 
     /// Takes up what the driver asked for since the last time, and flushes once.
     func takeUpOutbox() {
@@ -29,24 +30,32 @@ extension PeerConnectionHandler {
         let batch = session.connection.takeUpOutbox()
         if let reason = batch.closeReason { return close(reason) }
         guard closeReason == nil else { return }
-        var copiedBytes = copiedBytes(of: batch.items)
-        for item in batch.items {
+        if tlsHandler == nil {
+            send(batch.items, from: session.swarm.source)
+        } else {
+            seal(batch.items)
+        }
+        acknowledged(batch.acknowledged)
+        resumeIfDriverCaughtUp()
+    }
+
+    private func send(_ items: [Outbox.Item], from source: any BlockSource) {
+        var copiedBytes = copiedBytes(of: items)
+        for item in items {
             switch item {
             case .messages(let messages, let cost): append(messages, cost: cost)
             case .extensions(let ids): extensions.update(with: ids)
             case .block(let range, let cost):
                 if isCopied(range) {
-                    append(range, cost: cost, from: session.swarm.source, expecting: copiedBytes)
+                    append(range, cost: cost, from: source, expecting: copiedBytes)
                     copiedBytes -= cost
                 } else {
-                    send(range, cost: cost, from: session.swarm.source)
+                    send(range, cost: cost, from: source)
                 }
             }
         }
         writeChunk()
         channelContext?.flush()
-        acknowledged(batch.acknowledged)
-        resumeIfDriverCaughtUp()
     }
 
     private func isCopied(_ range: ServedRange) -> Bool {
@@ -158,7 +167,7 @@ extension PeerConnectionHandler {
         chunk?.cost = cost
     }
 
-    private func read(
+    func read(
         _ range: ServedRange,
         from source: any BlockSource,
         into buffer: inout ByteBuffer
@@ -170,13 +179,13 @@ extension PeerConnectionHandler {
         }
     }
 
-    private func writeHeader(of range: ServedRange, to buffer: inout ByteBuffer) {
+    func writeHeader(of range: ServedRange, to buffer: inout ByteBuffer) {
         encoded.removeAll(keepingCapacity: true)
         PeerFrameCodec.encode(.piece(range.raw), extensions: extensions, into: &encoded)
         buffer.writeBytes(encoded)
     }
 
-    private func fail(_ range: ServedRange, _ error: any Error) {
+    func fail(_ range: ServedRange, _ error: any Error) {
         emit(.sendFailed(range.raw, reason: "\(error)"))
         scheduleDelivery()
     }
@@ -220,7 +229,7 @@ extension PeerConnectionHandler {
         loop.pool.giveBack(chunk.buffer, capacity: capacity)
     }
 
-    private func write(_ data: IOData, _ record: SendRecord) {
+    func write(_ data: IOData, _ record: SendRecord) {
         guard let context = channelContext else { return finishWrite(record, isSent: false) }
         let promise = context.eventLoop.makePromise(of: Void.self)
         promise.futureResult.assumeIsolated().whenComplete { result in
@@ -230,11 +239,12 @@ extension PeerConnectionHandler {
         context.write(wrapOutboundOut(data), promise: promise)
     }
 
-    private func finishWrite(_ record: SendRecord, isSent: Bool) {
+    func finishWrite(_ record: SendRecord, isSent: Bool) {
         if let (buffer, capacity) = record.buffer {
             loop.pool.giveBack(buffer, capacity: capacity)
         }
         if let file = record.file { openFiles.giveBack(file) }
+        if record.isSealed { sealingFinished() }
         connection?.sent(cost: record.cost)
         guard isSent, closeReason == nil, !record.blocks.isEmpty else { return }
         for block in record.blocks { emit(.blockSent(block)) }

@@ -1,4 +1,5 @@
 package import NIOCore
+import NIOSSL
 package import SwarmModel
 import SwarmWire
 
@@ -44,12 +45,14 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     private(set) var closeReason: CloseReason?
     private var handshakeBytes: [UInt8] = []
     private var deadline: Scheduled<Void>?
+    /// The handler before this one when the connection is TLS.
+    private(set) var tlsHandler: NIOSSLHandler?
 
     // Receiving, see PeerConnectionHandler+Receiving.swift.
     var reader: FrameReader
     var assembly: BlockAssembly?
     /// Nil when what arrives has passed another handler, which has buffers of its own.
-    let direct: DirectReceive?
+    private(set) var direct: DirectReceive?
     /// Bytes that arrived while reading was suspended.
     var backlog: ByteBuffer?
     var isSuspended = false
@@ -69,6 +72,8 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     var encoded: [UInt8] = []
     var chunk: SendChunk?
     var openFiles: OpenFiles
+    /// What waits to be encrypted, see PeerConnectionHandler+Sealing.swift.
+    var sealing = SealingQueue()
 
     /// Made on the channel's event loop.
     package init(
@@ -111,6 +116,13 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         if case .dialling(let swarm, _) = role { sendHandshake(swarm.handshake) }
     }
 
+    /// From now on what comes in is TLS, and is opened by the handler.
+    func beginTLS(_ handler: NIOSSLHandler) {
+        precondition(tlsHandler == nil && handshakeBytes.isEmpty, "TLS amid a connection")
+        tlsHandler = handler
+        direct = nil
+    }
+
     /// Closes for `reason`, unless another came first.
     func close(_ reason: CloseReason) {
         guard closeReason == nil, let context = channelContext else { return }
@@ -119,7 +131,7 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        close(.ioError("\(error)"))
+        close(reason(for: error))
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -130,6 +142,8 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     package func handlerRemoved(context: ChannelHandlerContext) {
         finish()
         channelContext = nil
+        // It refers to its handler, and that to the channel.
+        tlsHandler = nil
     }
 
     private func finish() {
@@ -142,6 +156,7 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
             opened.fail(reason)
         }
         guard case .open(let session) = phase else {
+            if case .handshaking = phase, isAccepted { reportRefusal(reason) }
             phase = .closed
             return
         }
@@ -166,6 +181,7 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         assembly = nil
         backlog = nil
         dropChunk()
+        sealing.drop()
         if isSuspended { resources.gauges.suspendedConnections.subtract(1) }
         isSuspended = false
     }
@@ -175,9 +191,10 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     /// Takes the remote's 68 bytes, however they are cut.
     func receiveHandshake(from buffer: inout ByteBuffer) {
         if handshakeBytes.isEmpty,
-            buffer.readableBytesView.first != PeerFrameCodec.handshakeFirstByte
+            let first = buffer.readableBytesView.first, first != PeerFrameCodec.handshakeFirstByte
         {
-            return close(.wrongFirstByte)
+            guard first == FirstByteDetector.tlsFirstByte else { return close(.wrongFirstByte) }
+            return close(.tlsFailed("the remote begins with TLS, and there is no --tls-cert here"))
         }
         let count = min(PeerFrameCodec.handshakeLength - handshakeBytes.count, buffer.readableBytes)
         handshakeBytes.append(contentsOf: buffer.readableBytesView.prefix(count))
@@ -199,6 +216,7 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         if case .accepting = role { sendHandshake(swarm.handshake) }
         let connection = PeerConnection(
             id: swarm.nextConnectionID(),
+            isEncrypted: tlsHandler != nil,
             handler: NIOLoopBound(self, eventLoop: context.eventLoop),
             resources: resources
         )
@@ -213,7 +231,8 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         if case .dialling(_, let opened) = role { opened.succeed() }
     }
 
-    private var isAccepted: Bool { if case .accepting = role { true } else { false } }
+    var isHandshaking: Bool { if case .handshaking = phase { true } else { false } }
+    var isAccepted: Bool { if case .accepting = role { true } else { false } }
 
     private func swarm(of handshake: Handshake) -> ConnectionContext? {
         switch role {

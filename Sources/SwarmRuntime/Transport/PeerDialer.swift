@@ -9,12 +9,14 @@ package struct PeerDialer: Sendable {
     package init(resources: TransportResources) { self.resources = resources }
 
     /// Connects and exchanges handshakes; when it returns, `connectionOpened` was called.
-    /// `localAddress` is the address to come from, nil to let the system choose. Throws
+    /// `localAddress` is the address to come from, nil to let the system choose. With
+    /// ``LinkProtection/tls`` both ends show certificates first; there is no falling back. Throws
     /// ``DialError``; a cancelled dial leaves no connection, or an opened one if it came too late.
     package func dial(
         _ endpoint: Endpoint,
         context: ConnectionContext,
-        from localAddress: Endpoint.Address? = nil
+        from localAddress: Endpoint.Address? = nil,
+        over protection: LinkProtection = .plain
     ) async throws {
         let loop = resources.group.next()
         let opened = loop.makePromise(of: Void.self)
@@ -30,6 +32,7 @@ package struct PeerDialer: Sendable {
                         channel,
                         role: .dialling(context, opened),
                         remote: endpoint,
+                        protection,
                         resources: resources
                     )
                 }
@@ -74,6 +77,7 @@ package struct PeerDialer: Sendable {
         _ channel: any Channel,
         role: PeerConnectionHandler.Role,
         remote: Endpoint,
+        _ protection: LinkProtection,
         resources: TransportResources
     ) throws {
         guard resources.census.admit(channel, remote: remote) else {
@@ -88,7 +92,14 @@ package struct PeerDialer: Sendable {
             direct: direct,
             on: channel.eventLoop
         )
-        try channel.pipeline.syncOperations.addHandler(handler)
+        let pipeline = channel.pipeline.syncOperations
+        if protection == .tls {
+            guard let tls = resources.tls else {
+                throw CloseReason.tlsFailed("it is demanded, and there is no --tls-cert")
+            }
+            try handler.addTLS(NIOSSLHandlers.client(tls), to: pipeline, position: .first)
+        }
+        try pipeline.addHandler(handler)
     }
 }
 

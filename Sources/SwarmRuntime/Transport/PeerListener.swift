@@ -75,7 +75,12 @@ package struct PeerListener: Sendable {
             direct: direct,
             on: channel.eventLoop
         )
-        try channel.pipeline.syncOperations.addHandler(handler)
+        let pipeline = channel.pipeline.syncOperations
+        if let tls = resources.tls {
+            let accepts = resources.acceptsPlain
+            try pipeline.addHandler(FirstByteDetector(handler, tls: tls, acceptsPlain: accepts))
+        }
+        try pipeline.addHandler(handler)
     }
 }
 

@@ -4,6 +4,8 @@ package import SwarmModel
 /// in the order of the calls on the connection's event loop, and nothing happens once it is closed.
 package protocol PieceTransport: AnyObject, Sendable {
     var id: ConnectionID { get }
+    /// Whether it is TLS with both certificates checked.
+    var isEncrypted: Bool { get }
 
     /// Sends messages. `piece` is not among them: see ``sendBlock(_:)``.
     func send(_ messages: [PeerMessage])

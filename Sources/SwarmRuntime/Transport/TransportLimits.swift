@@ -14,6 +14,9 @@ package struct TransportLimits: Hashable, Sendable {
     package var connectTimeout = Duration.seconds(5)
     /// How long after the connection is made the remote's whole handshake must have arrived.
     package var handshakeTimeout = Duration.seconds(10)
+    /// How long a closed TLS connection waits for the remote's farewell (close_notify, RFC 8446,
+    /// 6.1), which only tells a closed connection from a cut one.
+    package var farewellTimeout = Duration.milliseconds(500)
     /// How long sent bytes may stay unacknowledged before the kernel gives the connection up
     /// (TCP_USER_TIMEOUT, RFC 5482).
     package var userTimeout = Duration.seconds(60)
@@ -41,6 +44,12 @@ package struct TransportLimits: Hashable, Sendable {
     /// Bytes of one connection that wait to be stored by another thread before reading stops. One
     /// read and one block may come on top.
     package var handedOverBytesMax = 4 << 20
+    /// Bytes encrypted and written at a time: fifteen TLS records, which with what encryption adds
+    /// fit into 256 KiB. Each connection that sends keeps a buffer of that size.
+    package var sealedLength = 15 * (16 << 10)
+    /// Most received bytes decrypted before they are taken up. Small enough for the cache of the
+    /// core; each connection that receives keeps a buffer of up to twice the size.
+    package var openedLength = 64 << 10
     /// Files that one connection sends from at the same time; each is a descriptor. More are read
     /// instead.
     package var openFilesMax = 4

@@ -1,5 +1,5 @@
 package import NIOCore
-import SwarmModel
+package import SwarmModel
 
 /// What the listeners and dialers of one process share: the event loops, the limits, the gauges,
 /// and the census of connections by which the limits are kept.
@@ -7,6 +7,12 @@ package final class TransportResources: Sendable {
     package let group: any EventLoopGroup
     package let limits: TransportLimits
     package let gauges = TransportGauges()
+    /// Our certificates; nil when there is no TLS.
+    package let tls: PeerTLS?
+    /// Whether accepted connections may be in the clear.
+    package let acceptsPlain: Bool
+    /// Hears why TLS with a remote that connected did not come about: no driver knows of it.
+    let tlsRefused: @Sendable (Endpoint, CloseReason) -> Void
     let census: ConnectionCensus
     let storeThreads: StoreThreads
     private let loops = Locked<[ObjectIdentifier: NIOLoopBound<LoopResources>]>([:])
@@ -16,8 +22,15 @@ package final class TransportResources: Sendable {
     package init(
         group: any EventLoopGroup,
         limits: TransportLimits = TransportLimits(),
-        storeThreadCount: Int = 0
+        storeThreadCount: Int = 0,
+        tls: PeerTLS? = nil,
+        acceptsPlain: Bool = true,
+        tlsRefused: @escaping @Sendable (Endpoint, CloseReason) -> Void = { _, _ in }
     ) {
+        precondition(acceptsPlain || tls != nil, "a peer that nobody can connect to")
+        self.tls = tls
+        self.acceptsPlain = acceptsPlain
+        self.tlsRefused = tlsRefused
         self.group = group
         self.limits = limits
         storeThreads = StoreThreads(count: storeThreadCount)

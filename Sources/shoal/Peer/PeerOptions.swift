@@ -43,6 +43,7 @@ struct PeerOptions: ParsableArguments {
     )
     var directIO = false
 
+    @OptionGroup var tls: TLSOptions
     @OptionGroup var trackers: TrackerOptions
     @OptionGroup var log: LogOptions
 }
@@ -157,6 +158,7 @@ extension PeerOptions {
             flag: directIO ? true : nil,
             default: false
         )
+        try tls.apply(&resolver, to: &settings)
         return settings
     }
 }
