@@ -59,7 +59,7 @@ package enum CloseCause: Hashable, Sendable, CustomStringConvertible {
     var isLoss: Bool {
         switch self {
         case .violation, .banned, .idle, .stalled, .notReading: true
-        case .duplicateConnection, .tooManyConnections, .bothSeeds: false
+        case .duplicateConnection, .tooManyConnections, .bothSeeds, .unprotected: false
         }
     }
 

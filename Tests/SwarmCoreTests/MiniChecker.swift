@@ -343,7 +343,7 @@ struct MiniChecker {
             }
             var bytes = 0
             for node in nodes where inside(node.role.settings.locality) {
-                for entry in node.swarm.ledger.entries where !inside(entry.locality) {
+                for entry in node.swarm.ledger.received.entries where !inside(entry.from) {
                     bytes += entry.bytes
                 }
             }
