@@ -95,7 +95,7 @@ package struct Swarm: Sendable {
         commits = CommitQueue(settings: settings)
         self.random = random
         roster = Roster(me: me, settings: settings.scheduler)
-        slots = Self.slots(settings, turnBytes: settings.scheduler.turnBytes)
+        slots = Self.slots(settings)
         uplink = UplinkMeter(at: now)
         intents = IntentBook(holdMax: settings.scheduler.intentHoldMax)
         domains = Domains(mine: settings.locality, myKey: Roster.key(of: me))

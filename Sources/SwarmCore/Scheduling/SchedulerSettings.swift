@@ -80,8 +80,10 @@ package struct SchedulerSettings: Hashable, Sendable {
     package var farSlotBytesPerSecond = 62_500_000
     package var nearSlotsMin = 3
     package var nearSlotsMax = 40
-    /// Bytes after which a peer gives its slot up to one that waits.
+    /// Bytes, or time, after which a peer gives its slot up to one that waits. Longer makes those
+    /// that wait take the source for dead (``SwarmSettings/snubAfter``).
     package var turnBytes = 8 << 20
+    package var turnTime = Duration.seconds(1)
     /// A peer that takes nothing for this long gives its slot up.
     package var slotStall = Duration.seconds(1)
 

@@ -23,6 +23,7 @@ extension Swarm {
         dutiesDueAt = nil
         // The first members to be known are not made to wait.
         if !roster.members.isEmpty { dutiesFoundAt = now }
+        _ = reviewDomains(at: now)
         dutyKeys = isDutyBound ? keysOfDuty() : []
         dutyEndpoints = []
         for id in sessions.keys {

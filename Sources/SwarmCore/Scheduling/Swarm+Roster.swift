@@ -53,10 +53,8 @@ extension Swarm {
 
     mutating func apply(_ changes: [Roster.Change], at now: Instant) {
         guard !changes.isEmpty, duty != nil else { return }
-        if wantedDomains != domains {
-            rebuildDomains(at: now)
-        } else if changes.count > Self.changesOneByOneMax {
-            rankAll()
+        if changes.count > Self.changesOneByOneMax {
+            if !reviewDomains(at: now) { rankAll() }
         } else {
             for change in changes { rank(change) }
         }
@@ -148,6 +146,14 @@ extension Swarm {
             roster.isKnown ? settings.scheduler.settleTime : settings.scheduler.rosterWait
         settledAt = now + wait
         picker?.scopes.setSettling(true)
+    }
+
+    /// Splits the narrowest domain when it has grown too large; true when that changed the ranks. It
+    /// looks at every member, so it is done now and then.
+    mutating func reviewDomains(at now: Instant) -> Bool {
+        guard wantedDomains != domains else { return false }
+        rebuildDomains(at: now)
+        return true
     }
 
     private mutating func rebuildDomains(at now: Instant) {

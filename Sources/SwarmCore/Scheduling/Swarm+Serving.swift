@@ -5,7 +5,7 @@ import SwarmModel
 /// Sending what was asked of us, a few peers at a time.
 extension Swarm {
     /// The slots that the settings come to.
-    static func slots(_ settings: SwarmSettings, turnBytes: Int) -> UploadSlots {
+    static func slots(_ settings: SwarmSettings) -> UploadSlots {
         let scheduler = settings.scheduler
         var near = scheduler.nearSlots
         var far = scheduler.farSlots
@@ -15,7 +15,12 @@ extension Swarm {
             let share = min(uplink, scheduler.regionEgressShare ?? uplink)
             far = max(1, share / scheduler.farSlotBytesPerSecond)
         }
-        return UploadSlots(near: max(1, near), far: max(1, far), turnBytes: turnBytes)
+        return UploadSlots(
+            near: max(1, near),
+            far: max(1, far),
+            turnBytes: scheduler.turnBytes,
+            turnTime: scheduler.turnTime
+        )
     }
 
     /// What this host can send, for the tracker; nil when that is not known.
@@ -32,13 +37,13 @@ extension Swarm {
     mutating func serve(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
         guard let session = sessions[id] else { return }
         let pool = pool(of: session)
-        while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool),
+        while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool, at: now),
             let range = sessions[id]?.uploads.next(credit: settings.uploadCreditBytes, at: now)
         {
             sessions[id]?.lastSentAt = now
             actions.append(.sendBlock(range, to: id))
             let othersWait = isAnybodyWaiting(in: pool, except: id)
-            slots.sent(range.length, to: id, othersWait: othersWait)
+            slots.sent(range.length, to: id, othersWait: othersWait, at: now)
         }
         noteWaiting(id)
         if sessions[id]?.uploads.isInTransport != true {
@@ -74,7 +79,7 @@ extension Swarm {
                 .filter { self.pool(of: $0) == pool }
             let candidates = waiting.map { candidate($0, at: now) }
             let next = slots.next(among: candidates)
-            guard let next, slots.admits(next, pool) else { return }
+            guard let next, slots.admits(next, pool, at: now) else { return }
             let before = actions.count
             serve(next, at: now, into: &actions)
             // One with nothing to send has given its turn back, and would be chosen again.

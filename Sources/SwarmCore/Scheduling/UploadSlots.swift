@@ -18,6 +18,7 @@ package struct UploadSlots: Sendable {
 
     private struct Turn: Hashable, Sendable {
         var pool: Pool
+        var since: Instant
         var bytes = 0
         /// It has had its share while others waited, or takes nothing: what is on its way goes out,
         /// and nothing follows.
@@ -27,13 +28,15 @@ package struct UploadSlots: Sendable {
     private var turns: [(id: ConnectionID, turn: Turn)] = []
     private var grants = 0
     private let counts: (near: Int, far: Int)
-    /// Bytes after which the next has its turn.
+    /// Bytes, or time, after which the next has its turn.
     private let turnBytes: Int
+    private let turnTime: Duration
 
-    package init(near: Int, far: Int, turnBytes: Int) {
+    package init(near: Int, far: Int, turnBytes: Int, turnTime: Duration) {
         precondition(near > 0 && far > 0, "a pool without slots serves nobody")
         counts = (near, far)
         self.turnBytes = turnBytes
+        self.turnTime = turnTime
     }
 
     private func index(of id: ConnectionID) -> Int? { turns.firstIndex { $0.id == id } }
@@ -44,18 +47,25 @@ package struct UploadSlots: Sendable {
     }
 
     /// Whether the peer may be sent more: it has a turn, or there is room to begin one.
-    package mutating func admits(_ id: ConnectionID, _ pool: Pool) -> Bool {
+    package mutating func admits(_ id: ConnectionID, _ pool: Pool, at now: Instant) -> Bool {
         if let index = index(of: id) { return !turns[index].turn.isEnding }
         guard hasRoom(pool) else { return false }
-        turns.append((id, Turn(pool: pool)))
+        turns.append((id, Turn(pool: pool, since: now)))
         return true
     }
 
     /// Bytes were handed out for it; `othersWait` in its pool.
-    package mutating func sent(_ bytes: Int, to id: ConnectionID, othersWait: Bool) {
+    package mutating func sent(
+        _ bytes: Int,
+        to id: ConnectionID,
+        othersWait: Bool,
+        at now: Instant
+    ) {
         guard let index = index(of: id) else { return }
         turns[index].turn.bytes += bytes
-        if othersWait, turns[index].turn.bytes >= turnBytes { turns[index].turn.isEnding = true }
+        let hasHadItsShare =
+            turns[index].turn.bytes >= turnBytes || now - turns[index].turn.since >= turnTime
+        if othersWait, hasHadItsShare { turns[index].turn.isEnding = true }
     }
 
     /// It takes nothing for now: its slot is another's. What it has been sent may still go out.

@@ -53,6 +53,9 @@ struct FleetTests {
             role.settings.outstandingBytesMin = 4 * PieceGeometry.blockLength
             role.settings.scheduler.smallModelBytes = 0
             role.settings.scheduler.policy = shape.policy
+            // Copies are what is counted here, and a hedge is one.
+            role.settings.scheduler.hedgeShareMax = 0
+            role.settings.scheduler.hedgeBytesMin = 0
             // Dialling takes up to a second here.
             role.settings.scheduler.settleTime = .milliseconds(1500)
             role.settings.scheduler.domainMembersMax = shape.domainMembersMax

@@ -27,33 +27,33 @@ struct UploadSlotsTests {
 
     @Test("far transfers never take near slots, nor near ones far slots")
     func pools() {
-        var slots = UploadSlots(near: 2, far: 1, turnBytes: 100)
-        #expect(slots.admits(Self.id(1), .far) == true)
-        #expect(slots.admits(Self.id(2), .far) == false)
-        #expect(slots.admits(Self.id(3), .near) == true)
-        #expect(slots.admits(Self.id(4), .near) == true)
-        #expect(slots.admits(Self.id(5), .near) == false)
-        #expect(slots.admits(Self.id(4), .near) == true, "who has a turn keeps it")
+        var slots = UploadSlots(near: 2, far: 1, turnBytes: 100, turnTime: .seconds(9))
+        #expect(slots.admits(Self.id(1), .far, at: .origin) == true)
+        #expect(slots.admits(Self.id(2), .far, at: .origin) == false)
+        #expect(slots.admits(Self.id(3), .near, at: .origin) == true)
+        #expect(slots.admits(Self.id(4), .near, at: .origin) == true)
+        #expect(slots.admits(Self.id(5), .near, at: .origin) == false)
+        #expect(slots.admits(Self.id(4), .near, at: .origin) == true, "who has a turn keeps it")
         slots.drained(Self.id(1))
-        #expect(slots.admits(Self.id(2), .far) == true)
+        #expect(slots.admits(Self.id(2), .far, at: .origin) == true)
     }
 
     @Test("a turn ends after its share when others wait, and only then")
     func turns() {
-        var slots = UploadSlots(near: 1, far: 1, turnBytes: 100)
-        #expect(slots.admits(Self.id(1), .near) == true)
-        slots.sent(500, to: Self.id(1), othersWait: false)
-        #expect(slots.admits(Self.id(1), .near) == true)
-        slots.sent(1, to: Self.id(1), othersWait: true)
-        #expect(slots.admits(Self.id(1), .near) == false)
+        var slots = UploadSlots(near: 1, far: 1, turnBytes: 100, turnTime: .seconds(9))
+        #expect(slots.admits(Self.id(1), .near, at: .origin) == true)
+        slots.sent(500, to: Self.id(1), othersWait: false, at: .origin)
+        #expect(slots.admits(Self.id(1), .near, at: .origin) == true)
+        slots.sent(1, to: Self.id(1), othersWait: true, at: .origin)
+        #expect(slots.admits(Self.id(1), .near, at: .origin) == false)
         #expect(slots.hasRoom(.near))
-        #expect(slots.admits(Self.id(2), .near) == true)
+        #expect(slots.admits(Self.id(2), .near, at: .origin) == true)
     }
 
     @Test("a peer that takes nothing gives its slot up")
     func stalled() {
-        var slots = UploadSlots(near: 1, far: 1, turnBytes: 100)
-        _ = slots.admits(Self.id(1), .near)
+        var slots = UploadSlots(near: 1, far: 1, turnBytes: 100, turnTime: .seconds(9))
+        _ = slots.admits(Self.id(1), .near, at: .origin)
         #expect(!slots.hasRoom(.near))
         slots.stalled(Self.id(1))
         #expect(slots.hasRoom(.near))
@@ -61,7 +61,7 @@ struct UploadSlotsTests {
 
     @Test("ours first, the farthest of them, then who has least; every fourth who waited longest")
     func order() {
-        var slots = UploadSlots(near: 9, far: 9, turnBytes: 100)
+        var slots = UploadSlots(near: 9, far: 9, turnBytes: 100, turnTime: .seconds(9))
         let waiting = [
             candidate(1, isOurs: false, level: 0, since: 0),
             candidate(2, level: 2, held: 5, since: 1),
@@ -71,19 +71,19 @@ struct UploadSlotsTests {
         #expect(slots.next(among: Array(waiting.prefix(3))) == Self.id(3))
         #expect(slots.next(among: Array(waiting.prefix(2))) == Self.id(2))
         #expect(slots.next(among: waiting) == Self.id(1), "the fourth turn")
-        _ = slots.admits(Self.id(4), .near)
+        _ = slots.admits(Self.id(4), .near, at: .origin)
         #expect(slots.next(among: waiting) == Self.id(3), "who has a turn needs none")
         #expect(slots.next(among: []) == nil)
     }
 
     @Test("everybody gets a turn, however many want one", arguments: 1...5)
     func fairness(near: Int) {
-        var slots = UploadSlots(near: near, far: 1, turnBytes: 10)
+        var slots = UploadSlots(near: near, far: 1, turnBytes: 10, turnTime: .seconds(9))
         var waiting = (0..<20).map { candidate($0, isOurs: $0 % 5 != 0, held: $0 * 3) }
         var turns = Array(repeating: 0, count: 20)
         for round in 1...400 {
             guard let next = slots.next(among: waiting) else { continue }
-            #expect(slots.admits(next, .near) == true)
+            #expect(slots.admits(next, .near, at: .origin) == true)
             turns[Int(next.number)] += 1
             waiting[Int(next.number)].waitsSince = .origin + .seconds(round)
             slots.drained(next)
@@ -96,11 +96,11 @@ struct UploadSlotsTests {
         var settings = SwarmSettings()
         settings.scheduler.uplinkBytesPerSecond = 1_250_000_000
         settings.scheduler.regionEgressShare = 125_000_000
-        var slots = Swarm.slots(settings, turnBytes: 1)
+        var slots = Swarm.slots(settings)
         var near = 0
-        while slots.admits(Self.id(near), .near) { near += 1 }
+        while slots.admits(Self.id(near), .near, at: .origin) { near += 1 }
         var far = 0
-        while slots.admits(Self.id(100 + far), .far) { far += 1 }
+        while slots.admits(Self.id(100 + far), .far, at: .origin) { far += 1 }
         #expect(near == 8)
         #expect(far == 2)
     }
