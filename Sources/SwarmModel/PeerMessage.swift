@@ -63,8 +63,8 @@ package enum PeerMessage: Hashable, Sendable {
 /// (shoal_intent): others in that domain wait for it.
 package struct ImportIntent: Hashable, Sendable {
     package var isWithdrawal: Bool
-    /// The level of the domain that the pieces enter: 0 is the fleet, from an origin; 1 the cloud, 2 the
-    /// region, and so on.
+    /// The level of the domain that the pieces enter: 0 is the fleet, from an origin; 1 the cloud,
+    /// 2 the region, and so on.
     package var level: UInt8
     /// How long to wait for it, in whole tenths of a second.
     package var lifetime: Duration

@@ -1,7 +1,7 @@
 /// How a tracker rates the uplink of a member, so that all members rank it alike.
 package struct UplinkRating: Hashable, Sendable {
-    /// A power of two, in units of 32 MiB a second: a member imports in proportion to it. Coarse, since
-    /// each change of it changes everybody's ranks.
+    /// A power of two, in units of 32 MiB a second: a member imports in proportion to it. Coarse,
+    /// since each change of it changes everybody's ranks.
     package var weight: UInt32
     /// Much slower than the others of its rack: never to import.
     package var isSlow: Bool

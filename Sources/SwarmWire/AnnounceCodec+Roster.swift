@@ -1,8 +1,8 @@
 import SwarmModel
 
 /// `shoal_roster` in an answer: `epoch` as in the query, `joined` as a list of {`ep`: compact
-/// endpoints, `gen`, `id`, `loc`, `seed`, and where it has been measured `slow` and `w`}, `left` as a
-/// list of peer ids, `whole`, and `you`: {`slow`, `w`} of the receiver.
+/// endpoints, `gen`, `id`, `loc`, `seed`, and where it has been measured `slow` and `w`}, `left` as
+/// a list of peer ids, `whole`, and `you`: {`slow`, `w`} of the receiver.
 extension AnnounceCodec {
     static func encode(roster: RosterUpdate) -> BencodeTree {
         .dictionary([

@@ -1,8 +1,8 @@
 package import SwarmModel
 
-/// The payload of `shoal_intent`: one byte 0 for an intent or 1 for a withdrawal, one byte of level,
-/// two bytes of lifetime in tenths of a second, and four bytes for each piece, all in network order.
-/// Other first bytes are kept for later versions and skipped.
+/// The payload of `shoal_intent`: one byte 0 for an intent or 1 for a withdrawal, one byte of
+/// level, two bytes of lifetime in tenths of a second, and four bytes for each piece, all in
+/// network order. Other first bytes are kept for later versions and skipped.
 package enum ImportIntentCodec {
     package static let headLength = 4
     package static let levels = 0...Locality.levelCountMax + 1

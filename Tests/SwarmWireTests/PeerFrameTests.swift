@@ -194,7 +194,7 @@ struct PeerFrameTests {
         for id in [UInt8(9), 10, 11, 12, 18, 19, 24, 255] {
             #expect(try PeerFrameCodec.decode(frame: [id, 1, 2]) == .unknown(id: id))
         }
-        #expect(try PeerFrameCodec.decode(frame: [20, 4, 1]) == .unknown(id: 20))
+        #expect(try PeerFrameCodec.decode(frame: [20, 5, 1]) == .unknown(id: 20))
         #expect(try PeerFrameCodec.decode(frame: [20, 255]) == .unknown(id: 20))
         #expect(throws: PeerWireError.frameLength(id: 20, length: 1, expected: 2)) {
             try PeerFrameCodec.decode(frame: [20])

@@ -1,7 +1,7 @@
 package import SwarmModel
 
-/// The domains around this host, nested: level 0 is the fleet, 1 its cloud, and so on to ``top``, its
-/// rack. The level of another host is that of the narrowest domain that both are in.
+/// The domains around this host, nested: level 0 is the fleet, 1 its cloud, and so on to ``top``,
+/// its rack. The level of another host is that of the narrowest domain that both are in.
 package struct Domains: Hashable, Sendable {
     package let mine: Locality
     /// Labels that count: all, or one for a small version.

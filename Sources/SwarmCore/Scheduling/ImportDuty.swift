@@ -42,9 +42,9 @@ package struct Standing: Hashable, Sendable {
 /// For each piece, how far out this host is the importer: its *reach*, the lowest level of a domain
 /// around it in which it has rank 0. Reach `top + 1` means not even of its rack.
 ///
-/// Members are kept by level, and a piece's search starts with the nearest and ends at the first that
-/// comes before this host. With even ranks that is after about ln n members, so ranks of thousands
-/// of pieces over thousands of members cost some ten thousand hashes and not millions.
+/// Members are kept by level, and a piece's search starts with the nearest and ends at the first
+/// that comes before this host. With even ranks that is after about ln n members, so ranks of
+/// thousands of pieces over thousands of members cost some ten thousand hashes and not millions.
 package struct ImportDuty: Sendable {
     private var me: Standing
     private var members: [[Standing]]

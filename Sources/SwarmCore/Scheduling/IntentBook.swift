@@ -2,12 +2,12 @@ import OrderedCollections
 package import SwarmModel
 
 /// Who has said that it is about to import which piece: from others, and what this host has said
-/// itself. Without intents a timer alone decides when an importer is taken for dead, and with a slow
-/// source it is wrong three to five times for each piece.
+/// itself. Without intents a timer alone decides when an importer is taken for dead, and with a
+/// slow source it is wrong three to five times for each piece.
 ///
 /// An intent is live until the piece is there, it is taken back, its connection closes, or its time
-/// to live is over. Of one sender for one piece intents are live for `holdMax` at most, counted from
-/// the first, and then for as long none: who promises and never delivers holds nobody up.
+/// to live is over. Of one sender for one piece intents are live for `holdMax` at most, counted
+/// from the first, and then for as long none: who promises and never delivers holds nobody up.
 package struct IntentBook: Sendable {
     private struct Heard: Hashable, Sendable {
         var from: ConnectionID

@@ -33,8 +33,8 @@ package enum RendezvousRank {
         mix(salt &+ UInt64(truncatingIfNeeded: piece) &* 0x9E37_79B9_7F4A_7C15)
     }
 
-    /// The cost of one member for one piece, below 2⁵⁸: `-log2(u) / weight` for an even `u` in (0, 1)
-    /// that the two keys decide, in units of 2⁻⁵². Its minimum over members falls on each with a
+    /// The cost of one member for one piece, below 2⁵⁸: `-log2(u) / weight` for an even `u` in (0,
+    /// 1) that the two keys decide, in units of 2⁻⁵². Its minimum over members falls on each with a
     /// probability in proportion to its weight.
     package static func cost(pieceKey: UInt64, memberKey: UInt64, weight: UInt32) -> UInt64 {
         let u = max(1, mix(pieceKey ^ memberKey))

@@ -1,7 +1,8 @@
 import OrderedCollections
 package import SwarmModel
 
-/// Who is in the swarm, as trackers and connections say: the members among which imports are ranked.
+/// Who is in the swarm, as trackers and connections say: the members among which imports are
+/// ranked.
 ///
 /// Rosters of two peers may differ for a while, and one may be wrong: a piece then crosses a
 /// boundary twice, and patience keeps anything from waiting for a member that is not there. What a

@@ -1,6 +1,6 @@
-/// The knobs of the scheduler: which peer may fetch which piece over which boundary. `Docs/Scheduling.md`
-/// explains the rules. Peers of one swarm should have the same values: where they differ, a piece
-/// crosses a boundary twice now and then, and nothing stalls.
+/// The knobs of the scheduler: which peer may fetch which piece over which boundary.
+/// `Docs/Scheduling.md` explains the rules. Peers of one swarm should have the same values: where
+/// they differ, a piece crosses a boundary twice now and then, and nothing stalls.
 package struct SchedulerSettings: Hashable, Sendable {
     /// How a peer chooses among those that have a piece.
     package enum Policy: String, Hashable, Sendable, Codable, CaseIterable {
@@ -16,9 +16,9 @@ package struct SchedulerSettings: Hashable, Sendable {
     package var policy = Policy.nearestScope
 
     /// How long a peer that has nothing else to do waits for each member that should import before
-    /// it: the least and most, and between them a multiple of the time a piece takes. Shorter replaces a dead importer
-    /// sooner and sends more copies when the source is slow; between 0.25 s and 8 s it changed
-    /// little in simulation.
+    /// it: the least and most, and between them a multiple of the time a piece takes. Shorter
+    /// replaces a dead importer sooner and sends more copies when the source is slow; between 0.25
+    /// s and 8 s it changed little in simulation.
     package var patience = Duration.seconds(1)
     package var patienceMax = Duration.seconds(10)
     package var patiencePieceTimes = 4.0
@@ -42,8 +42,8 @@ package struct SchedulerSettings: Hashable, Sendable {
     /// synthetic sub-domains by hash, so that the fan-out of a holder stays bounded.
     package var domainMembersMax = 256
 
-    /// How long haves and intents are gathered before they are sent; nothing is slower below 200 ms,
-    /// and each burst is one write to each neighbour.
+    /// How long haves and intents are gathered before they are sent; nothing is slower below 200
+    /// ms, and each burst is one write to each neighbour.
     package var gossipDelay = Duration.milliseconds(20)
     /// How long an intent holds others off at least; three times a piece's time when that is more.
     /// Repeated at half of it. Shorter imports twice when the source stutters; longer waits for

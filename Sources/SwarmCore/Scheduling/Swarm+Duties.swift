@@ -1,8 +1,8 @@
 import OrderedCollections
 import SwarmModel
 
-/// Whom to be connected to. In a small fleet everybody; in a large one those of the same rack, and for
-/// each piece that this host imports the first few ranks of the domain that it comes from: they
+/// Whom to be connected to. In a small fleet everybody; in a large one those of the same rack, and
+/// for each piece that this host imports the first few ranks of the domain that it comes from: they
 /// hold it, or will hold it first. That is a few hundred connections of four thousand, few of them
 /// far. Haves and intents then reach those that they concern, and nobody else.
 extension Swarm {

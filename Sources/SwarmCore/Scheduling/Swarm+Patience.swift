@@ -5,9 +5,9 @@ import SwarmModel
 ///
 /// A host that has nothing else to do, and sees a piece only beyond a boundary that others should
 /// carry it over, waits `patience` for each member that comes before it, counted from when it
-/// became idle or the last of those before it that it is connected to made progress. Then it imports
-/// the piece itself. Busy hosts do not count the time: a slow source would make everybody impatient
-/// at once, which cost three to five copies in simulation.
+/// became idle or the last of those before it that it is connected to made progress. Then it
+/// imports the piece itself. Busy hosts do not count the time: a slow source would make everybody
+/// impatient at once, which cost three to five copies in simulation.
 extension Swarm {
     /// Ranks looked up in one round: each costs some fifty hashes.
     private static let ranksPerRoundMax = 128

@@ -1,7 +1,7 @@
 package import SwarmModel
 
-/// What this host can send, measured while it could have sent more: what it sends to peers that want
-/// little says nothing.
+/// What this host can send, measured while it could have sent more: what it sends to peers that
+/// want little says nothing.
 package struct UplinkMeter: Hashable, Sendable {
     private var rate: TransferRate
     package private(set) var bytesPerSecond: Int?

@@ -1,9 +1,9 @@
 package import SwarmModel
 
 /// Who is being sent blocks. Few at a time, since a piece that arrives whole can be passed on and
-/// eight eighths cannot; and in two pools, since slow transfers over long links would otherwise hold
-/// every slot while the rack starves. Sizing the far pool by the host's share of its region's egress
-/// mattered more than anything else in simulation.
+/// eight eighths cannot; and in two pools, since slow transfers over long links would otherwise
+/// hold every slot while the rack starves. Sizing the far pool by the host's share of its region's
+/// egress mattered more than anything else in simulation.
 package struct UploadSlots: Sendable {
     package enum Pool: Hashable, Sendable, CaseIterable { case near, far }
 

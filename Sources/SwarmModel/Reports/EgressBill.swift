@@ -19,9 +19,9 @@ package struct EgressBill: Hashable, Sendable, Codable {
 extension TrafficLedger {
     /// The bill of this traffic.
     ///
-    /// Origin-only is computed from the same entries: every byte that a receiver kept would have come
-    /// from the source that is cheapest for it, which never flatters us. `sources` are where the
-    /// files lie at the start: the origins, or where there are none the seeds.
+    /// Origin-only is computed from the same entries: every byte that a receiver kept would have
+    /// come from the source that is cheapest for it, which never flatters us. `sources` are where
+    /// the files lie at the start: the origins, or where there are none the seeds.
     package func bill(at prices: EgressPrices, sources: [Locality]) -> EgressBill {
         var cost = 0.0
         var originOnly = 0.0
