@@ -159,7 +159,10 @@ package struct Swarm: Sendable {
         next = earlier(next, gossipAt)
         next = earlier(next, dutiesDueAt)
         for audit in audits { next = earlier(next, audit.deadline) }
-        if dialRoom > 0 { next = earlier(next, book.deadline) }
+        // Counting the room looks at every session, so only when it matters.
+        if let due = book.deadline, due < next ?? due + .nanoseconds(1), dialRoom > 0 {
+            next = due
+        }
         return next
     }
 

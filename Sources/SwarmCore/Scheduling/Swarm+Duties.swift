@@ -77,6 +77,7 @@ extension Swarm {
     }
 
     mutating func dialMore(at now: Instant, into actions: inout [SwarmAction]) {
+        guard let due = book.deadline, due <= now else { return }
         let room = dialRoom
         guard room > 0 else { return }
         for endpoint in book.nextDials(room, preferring: dutyEndpoints, at: now) {
