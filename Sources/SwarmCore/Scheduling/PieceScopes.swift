@@ -69,8 +69,9 @@ package struct PieceScopes: Sendable {
         if level == top || policy == .randomRarest { return true }
         if level < nearest { return false }
         if policy == .localityBiased { return true }
-        return !isSettling && Int(expected[piece]) <= level + 1
-            && (Int(reach[piece]) <= level + 1 || promoted[bit: piece])
+        if isSettling { return false }
+        return promoted[bit: piece]
+            || Int(expected[piece]) <= level + 1 && Int(reach[piece]) <= level + 1
     }
 
     /// Somebody at a higher level than this has said that it imports the piece.

@@ -35,8 +35,9 @@ struct PieceScopesTests {
                 return false
             }
             if policy == .localityBiased { return true }
-            if isSettling || expected[piece] ?? -1 > level { return false }
-            return reach[piece] <= level + 1 || promoted[piece]
+            if isSettling { return false }
+            if promoted[piece] { return true }
+            return expected[piece] ?? -1 <= level && reach[piece] <= level + 1
         }
     }
 
