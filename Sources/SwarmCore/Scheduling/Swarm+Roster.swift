@@ -148,8 +148,8 @@ extension Swarm {
         picker?.scopes.setSettling(true)
     }
 
-    /// Splits the narrowest domain when it has grown too large; true when that changed the ranks. It
-    /// looks at every member, so it is done now and then.
+    /// Splits the narrowest domain when it has grown too large; true when that changed the ranks.
+    /// It looks at every member, so it is done now and then.
     mutating func reviewDomains(at now: Instant) -> Bool {
         guard wantedDomains != domains else { return false }
         rebuildDomains(at: now)
