@@ -183,9 +183,9 @@ struct SwarmDiskTests {
         _ = bench.open(2)
         var requests = SwarmBench.requests(bench.join())
         var actions: [SwarmAction] = []
-        for number in [0, 1] {
-            let pieces = try #require(bench.swarm.picker?.activePieces)
-            let piece = try #require(pieces.first { $0.number == number })
+        for _ in 0..<2 {
+            let piece = try #require(bench.swarm.picker?.activePieces.first)
+            let number = piece.number
             for block in 0..<2 {
                 requests += SwarmBench.requests(bench.arrive(bench.raw(number, block)))
             }
