@@ -40,12 +40,17 @@ extension Swarm {
         guard let picker, let duty else { return }
         let count = picker.geometry.pieceCount
         var looked = 0
+        // Where pieces would be had if their holders served: one that was silent is asked again, a
+        // block at a time, and must not be waited for by all.
+        let silent = sessions.values.filter {
+            $0.placement == nil && !$0.isChoking && $0.pieces != nil
+        }
         // Two hosts that promise in turn could hold a piece up for ever.
         let heedsIntents = now - idleSince < settings.scheduler.intentHoldMax * 2
         for step in 0..<count where looked < Self.ranksPerRoundMax {
             let number = (patienceCursor + step) % count
             guard let piece = picker.geometry.piece(number),
-                let level = boundary(of: piece, heeding: heedsIntents)
+                let level = boundary(of: piece, silent, heeding: heedsIntents)
             else { continue }
             looked += 1
             if looked == Self.ranksPerRoundMax { patienceCursor = number + 1 }
@@ -64,9 +69,14 @@ extension Swarm {
 
     /// The level from which a piece would have to be imported by somebody else; nil when it may be
     /// asked for, is not wanted, or is nowhere to be seen.
-    private func boundary(of piece: PieceIndex, heeding heedsIntents: Bool) -> Int? {
+    private func boundary(
+        of piece: PieceIndex,
+        _ silent: [PeerSession],
+        heeding heedsIntents: Bool
+    ) -> Int? {
         guard let picker,
-            let level = picker.scopes.nearest(piece.number) ?? nearestSilent(piece),
+            let level = picker.scopes.nearest(piece.number)
+                ?? silent.filter({ $0.pieces?[piece] == true }).map(\.level).max(),
             level < domains.top, !picker.scopes.promoted[piece],
             !(heedsIntents && picker.scopes.isExpected(piece.number, above: level)),
             !picker.scopes.permits(piece.number, at: level)
@@ -76,12 +86,6 @@ extension Swarm {
         case .active: return picker.activePiece(piece)?.missingCount ?? 0 > 0 ? level : nil
         case .verified, .heldBack: return nil
         }
-    }
-
-    /// Where the piece would be had if its holders served: one that was silent is asked again, a
-    /// block at a time, and must not be waited for by all.
-    private func nearestSilent(_ piece: PieceIndex) -> Int? {
-        sessions.values.filter { !$0.isChoking && $0.pieces?[piece] == true }.map(\.level).max()
     }
 
     private func due(_ piece: Int, _ before: [Standing], idleSince: Instant) -> Instant {
