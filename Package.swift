@@ -47,6 +47,13 @@ let package = Package(
             dependencies: ["SwarmModel", "SwarmHash", .system]
         ),
         .target(
+            name: "SwarmOrigin",
+            dependencies: [
+                "SwarmModel", "SwarmWire", "SwarmHash", .nio("NIOCore"), .nio("NIOPosix"),
+                .nio("NIOHTTP1"), .httpClient, .system,
+            ]
+        ),
+        .target(
             name: "SwarmRuntime",
             dependencies: [
                 "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
@@ -56,8 +63,10 @@ let package = Package(
         .target(
             name: "SwarmPeer",
             dependencies: [
-                "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage", "SwarmModel", "SwarmWire",
-                .nio("NIOCore"), .nio("NIOPosix"), .logging, .lifecycle, .hummingbird, .httpClient,
+                "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage", "SwarmOrigin",
+                "SwarmModel",
+                "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .logging, .lifecycle, .hummingbird,
+                .httpClient,
                 .system,
             ]
         ),
@@ -71,8 +80,9 @@ let package = Package(
         .executableTarget(
             name: "shoal",
             dependencies: [
-                "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmRuntime", "SwarmPeer",
-                "SwarmTracker", .logging, .httpClient, .nio("NIOCore"), .nio("NIOHTTP1"),
+                "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmOrigin",
+                "SwarmRuntime", "SwarmPeer", "SwarmTracker", .logging, .httpClient,
+                .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
                 .lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .system,
             ]
@@ -88,6 +98,13 @@ let package = Package(
         .testTarget(
             name: "SwarmStorageTests",
             dependencies: ["SwarmStorage", "SwarmHash", "SwarmModel", .system]
+        ),
+        .testTarget(
+            name: "SwarmOriginTests",
+            dependencies: [
+                "SwarmOrigin", "SwarmHash", "SwarmWire", "SwarmModel", .nio("NIOCore"),
+                .nio("NIOPosix"), .nio("NIOHTTP1"), .httpClient,
+            ]
         ),
         .testTarget(
             name: "SwarmPeerTests",

@@ -45,6 +45,17 @@ package struct ActivePiece: Hashable, Sendable {
         for index in range { set(index, .requested(from: peer)) }
     }
 
+    /// Marks every missing block; returns the run from the first to the last of them.
+    package mutating func requestMissing(from source: ConnectionID) -> Range<Int>? {
+        guard let first = blocks.firstIndex(of: .missing),
+            let last = blocks.lastIndex(of: .missing)
+        else { return nil }
+        for index in first...last where blocks[index] == .missing {
+            set(index, .requested(from: source))
+        }
+        return first..<last + 1
+    }
+
     package mutating func markReceived(_ range: Range<Int>) {
         for index in range { set(index, .received) }
     }

@@ -101,3 +101,36 @@ extension PiecePicker {
         return Choice(range: range, isNewPiece: isNewPiece)
     }
 }
+
+/// Whole pieces for a source that is no peer.
+extension PiecePicker {
+    /// Whether a source that reads whole pieces could take this one: nothing of it is asked of
+    /// anybody.
+    package func isIdle(_ piece: PieceIndex) -> Bool {
+        if let state = activePiece(piece) {
+            return state.owner == nil && state.missingCount > 0
+                && state.missingCount + state.receivedCount == state.blocks.count
+        }
+        return rarity.contains(piece.number)
+    }
+
+    /// Marks all missing blocks of an idle piece as asked of `source`, which owns it now. Returns
+    /// the range from the first of them to the last. Leases bound these pieces, not
+    /// `activePiecesMax`: hosts that wait for each other's leased pieces would never be done.
+    package mutating func claim(_ piece: PieceIndex, for source: ConnectionID) -> Choice? {
+        guard isIdle(piece) else { return nil }
+        let isNew = activePiece(piece) == nil
+        if isNew {
+            setStartable(piece, false)
+            let blockCount = geometry.blockCount(of: piece)
+            setActive(piece, ActivePiece(piece: piece, blockCount: blockCount, owner: source))
+        }
+        var blocks: Range<Int>?
+        change(piece) {
+            $0.owner = source
+            blocks = $0.requestMissing(from: source)
+        }
+        guard let blocks, let range = geometry.range(of: blocks, in: piece) else { return nil }
+        return Choice(range: range, isNewPiece: isNew)
+    }
+}

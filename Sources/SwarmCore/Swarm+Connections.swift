@@ -183,6 +183,10 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
+        if let index = id.originIndex {
+            originFailed(index, .wrongBytes, at: now, into: &actions)
+            return
+        }
         let peer: PeerID
         let endpoint: Endpoint?
         if let session = sessions[id] {

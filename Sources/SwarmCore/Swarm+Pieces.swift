@@ -264,6 +264,7 @@ extension Swarm {
         guard pausedUntil == nil else { return }
         pausedUntil = now + settings.storagePause
         pauseReason = reason
+        stopReading(at: now, into: &actions)
         for id in sessions.keys {
             let given = sessions[id]?.pipeline.giveUpAll() ?? []
             for range in given {

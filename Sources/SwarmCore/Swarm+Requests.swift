@@ -86,6 +86,10 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
+        if id.originIndex != nil {
+            originBlockArrived(raw, from: id, result, at: now, into: &actions)
+            return
+        }
         sessions[id]?.lastReceivedAt = now
         guard let range = geometry?.alignedRange(of: raw) else {
             close(id, .violation("a block that was not asked for"), at: now, into: &actions)
@@ -134,7 +138,7 @@ extension Swarm {
 
     /// The block is here: others that were asked for it, in the endgame or because it was late,
     /// need not send it.
-    private mutating func cancelElsewhere(
+    mutating func cancelElsewhere(
         _ range: BlockRange,
         except id: ConnectionID,
         at now: Instant,

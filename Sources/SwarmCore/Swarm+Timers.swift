@@ -11,6 +11,7 @@ extension Swarm {
         }
         settle(at: now)
         expireHashes(at: now, into: &actions)
+        runOrigin(at: now, into: &actions)
         if housekeepingAt <= now {
             housekeepingAt = now + Self.housekeepingInterval
             for id in sessions.keys { inspect(id, at: now, into: &actions) }

@@ -24,6 +24,7 @@ package struct Swarm: Sendable {
     /// Files whose piece layer is not known yet: none of their pieces may be begun.
     var layersAwaited: [FileIndex] = []
     var departed = DepartedSenders()
+    var reader: OriginReader
     var random: SeededRandom
 
     /// No blocks are asked for before then: the disk refused a write.
@@ -93,6 +94,10 @@ package struct Swarm: Sendable {
         layers = LayerExchange([], settings: settings)
         metadata = MetadataExchange(settings: settings)
         commits = CommitQueue(settings: settings)
+        // Takes nothing from the others' chances: seeds that found faults stay what they were.
+        var spare = random
+        _ = spare.next()
+        reader = OriginReader(settings: settings.origin, random: spare.fork())
         self.random = random
         roster = Roster(me: me, settings: settings.scheduler)
         slots = Self.slots(settings)
@@ -136,6 +141,8 @@ package struct Swarm: Sendable {
             handleContent(event, at: now, into: &actions)
         case .committed, .sealed, .damaged, .storageFailed:
             handleStorage(event, at: now, into: &actions)
+        case .originsKnown, .leaseAnswered, .leaseRenewed, .originReadEnded:
+            handleOrigin(event, at: now, into: &actions)
         case .tick: break
         }
         if now >= deadline ?? now { runTimers(at: now, into: &actions) }
@@ -159,6 +166,7 @@ package struct Swarm: Sendable {
         next = earlier(next, gossipAt)
         next = earlier(next, dutiesDueAt)
         for audit in audits { next = earlier(next, audit.deadline) }
+        next = earlier(next, originDeadline)
         // Counting the room looks at every session, so only when it matters.
         if let due = book.deadline, due < next ?? due + .nanoseconds(1), dialRoom > 0 {
             next = due

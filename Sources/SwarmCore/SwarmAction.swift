@@ -33,6 +33,17 @@ package enum SwarmAction: Hashable, Sendable {
     /// ``SwarmEvent/metadataRefuted``.
     case checkMetadata
 
+    // Origins
+    /// Ask the tracker and report ``SwarmEvent/leaseAnswered(_:)``; one question at a time.
+    case askLease(LeaseWish)
+    case renewLease(LeaseClaim)
+    case endLease(LeaseClaim, LeaseEnd)
+    /// Read the bytes and report each block as ``SwarmEvent/blockArrived(_:from:_:)`` from the
+    /// read's id, then ``SwarmEvent/originReadEnded(_:_:)``.
+    case readOrigin(OriginRead)
+    /// Nothing of this read is wanted any more; no report of its end is needed.
+    case cancelRead(ConnectionID)
+
     // Storage
     case commit([PieceIndex])
     case seal(FileIndex)
@@ -87,6 +98,7 @@ package enum SwarmTrace: Hashable, Sendable {
     case plaintextRefused(Endpoint, reason: String)
     /// The layer of the file can be asked of no connected peer.
     case storagePaused(reason: String)
+    case originFailed(OriginID, OriginFault, isPoisoned: Bool)
     /// All pieces are verified.
     case downloadFinished
     /// All files are sealed.

@@ -39,6 +39,15 @@ package enum SwarmEvent: Hashable, Sendable {
     /// A write, commit or seal failed; the pieces are as if never verified.
     case storageFailed(reason: String, lost: [PieceIndex])
 
+    // Origins
+    /// Where else the version's bytes may be read; once, and before or after the content is known.
+    case originsKnown([OriginFacts], hasTracker: Bool)
+    case leaseAnswered(LeaseAnswer)
+    /// A renewal was answered; nil when the tracker has given the pieces to somebody else.
+    case leaseRenewed(number: UInt64, lifetime: Duration?)
+    /// Nothing more comes from this read; nil when all of it came.
+    case originReadEnded(ConnectionID, OriginFault?)
+
     // Tracker
     case peersLearned([Endpoint])
     case rosterUpdated(RosterUpdate)

@@ -92,6 +92,10 @@ package struct SwarmSettings: Hashable, Sendable {
 
     package var scheduler = SchedulerSettings()
 
+    // MARK: Origins
+
+    package var origin = OriginSettings()
+
     // MARK: What we say of ourselves
 
     package var client = "Shoal/0.1"

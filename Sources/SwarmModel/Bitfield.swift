@@ -110,6 +110,17 @@ package struct Bitfield: Hashable, Sendable {
         return result
     }
 
+    /// Adds all pieces of the other set.
+    package mutating func formUnion(_ other: Bitfield) {
+        precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")
+        var sum = 0
+        for index in words.indices {
+            words[index] |= other.words[index]
+            sum += words[index].nonzeroBitCount
+        }
+        population = sum
+    }
+
     /// How many pieces the other set has that this one lacks.
     package func lackCount(of other: Bitfield) -> Int {
         precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")

@@ -86,6 +86,8 @@ package struct Metainfo: Hashable, Sendable {
     /// The name under which the version was published, when the file says so (our key, outside
     /// `info`).
     package var reference: ModelReference?
+    /// Where the files also lie: `url-list` (BEP 19) and our key, outside `info`.
+    package var origins: [OriginLocation]
 
     package init(
         info: VersionInfo,
@@ -93,7 +95,8 @@ package struct Metainfo: Hashable, Sendable {
         trackers: [[String]] = [],
         comment: String? = nil,
         createdBy: String? = nil,
-        reference: ModelReference? = nil
+        reference: ModelReference? = nil,
+        origins: [OriginLocation] = []
     ) {
         self.info = info
         self.pieceLayers = pieceLayers
@@ -101,5 +104,6 @@ package struct Metainfo: Hashable, Sendable {
         self.comment = comment
         self.createdBy = createdBy
         self.reference = reference
+        self.origins = origins
     }
 }

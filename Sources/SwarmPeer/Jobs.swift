@@ -40,6 +40,18 @@ struct Jobs: Sendable {
         var peer: ConnectionID
     }
 
+    enum Lease: Sendable {
+        case ask(LeaseWish)
+        case renew(LeaseClaim)
+        case end(LeaseClaim, LeaseEnd)
+    }
+
+    struct Read: Sendable {
+        var order: OriginRead
+        /// Ends when nobody wants the read any more.
+        var stop: AsyncStream<Void>
+    }
+
     /// In order, because a view follows its seals and a seal the commits before it.
     let disk = JobQueue<Disk>()
     /// At most ``SwarmSettings/hashServesPerPeer`` for each peer.
@@ -48,4 +60,8 @@ struct Jobs: Sendable {
     let announces = JobQueue<AnnounceOrder>()
     /// At most ``SwarmSettings/dialsMax``.
     let dials = JobQueue<Dial>()
+    /// One question, and two words for each lease.
+    let leases = JobQueue<Lease>()
+    /// At most ``OriginSettings/readsMax``, and those that are ending.
+    let reads = JobQueue<Read>()
 }

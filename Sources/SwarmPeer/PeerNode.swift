@@ -23,13 +23,13 @@ package actor PeerNode {
     package nonisolated let startedAt: Instant
 
     private let group: MultiThreadedEventLoopGroup
-    private let threads: NIOThreadPool
+    let threads: NIOThreadPool
     private let transport: TransportResources
     private let listener: PeerListener
     private let lookup: OpenSwarms
-    private let http: HTTPClient
+    let http: HTTPClient
     private let numbers = ConnectionNumbers()
-    private let logger: Logger
+    let logger: Logger
     private var random: SeededRandom
     private let generation: UInt64
     private var drivers: [SwarmID: SwarmDriver] = [:]
@@ -172,7 +172,8 @@ package actor PeerNode {
             reference: reference,
             trackers: metainfo.trackers,
             files: files,
-            peers: peers
+            peers: peers,
+            origins: metainfo.origins
         )
     }
 
@@ -325,6 +326,7 @@ package actor PeerNode {
         trackers: [[String]],
         files: VersionFiles?,
         peers: [Endpoint],
+        origins: [OriginLocation] = [],
         isServedInPlace: Bool = false
     ) async throws -> SwarmDriver {
         let store = store
@@ -335,6 +337,7 @@ package actor PeerNode {
             trackers: (own.isEmpty ? [] : [own]) + trackers,
             files: files,
             isServedInPlace: isServedInPlace,
+            origins: accesses(to: origins, of: infoHash, trackers: trackers),
             around: surroundings(),
             makeFiles: { info in
                 let holding = try store.holding(of: info, layers: [])

@@ -1,5 +1,6 @@
 package import SwarmCore
 package import SwarmModel
+package import SwarmOrigin
 package import SwarmStorage
 package import SwarmRuntime
 package import SystemPackage
@@ -21,6 +22,8 @@ package struct PeerSettings: Sendable {
     package var tls: TLSFiles?
     package var swarm = SwarmSettings()
     package var store = StoreSettings()
+    /// The origins that may be read from; none by default.
+    package var origins = OriginCatalog()
 
     /// Most open connections of one swarm.
     package var connectionsMax: Int {

@@ -41,6 +41,7 @@ extension SwarmDriver {
         case .beginMetadata(let size): metadata = Array(repeating: 0, count: size)
         case .keepMetadata(let part): keepMetadata(part)
         case .checkMetadata: checkMetadata()
+        case .askLease, .renewLease, .endLease, .readOrigin, .cancelRead: performOrigin(action)
         case .commit(let pieces): jobs.disk.add(.commit(pieces))
         case .seal(let file): jobs.disk.add(.seal(file))
         case .publishView: jobs.disk.add(.publishView)
@@ -149,6 +150,8 @@ extension SwarmDriver {
             )
         case .storagePaused(let reason):
             logger.error("paused: the disk refuses writes", metadata: ["reason": "\(reason)"])
+        case .originFailed(let id, let fault, let isPoisoned):
+            log(id, fault, isPoisoned: isPoisoned)
         case .downloadFinished:
             logger.info("every piece is verified")
             finishedAt = clock.now

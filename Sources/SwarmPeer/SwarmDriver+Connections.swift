@@ -99,7 +99,7 @@ extension SwarmDriver {
         }
     }
 
-    private func take(_ raw: RawBlock, _ outcome: BlockOutcome, from id: ConnectionID) {
+    func take(_ raw: RawBlock, _ outcome: BlockOutcome, from id: ConnectionID) {
         guard let files, let range = files.info.geometry.alignedRange(of: raw) else {
             handle(.blockArrived(raw, from: id, .discarded))
             return

@@ -47,7 +47,16 @@ extension SwarmDriver {
 
     private var problem: String? {
         if case .failed(let reason) = outcome { return reason }
-        return swarm.pauseReason ?? trackerProblem
+        return swarm.pauseReason ?? originProblem ?? trackerProblem
+    }
+
+    /// What the origins last complained of, while something is still missing.
+    private var originProblem: String? {
+        guard !swarm.isComplete else { return nil }
+        let problems = swarm.originHealth.compactMap { origin in
+            origin.problem.map { "origin '\(origin.facts.id)' \($0)" }
+        }
+        return problems.isEmpty ? nil : problems.joined(separator: "; ")
     }
 
     private var path: String? {

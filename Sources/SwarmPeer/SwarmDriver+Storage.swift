@@ -114,7 +114,8 @@ extension SwarmDriver {
         let metainfo = Metainfo(
             info: files.info,
             pieceLayers: files.hashes.layers,
-            reference: names.first
+            reference: names.first,
+            origins: origins.locations
         )
         let bytes = MetainfoCodec.encode(metainfo)
         let (store, infoHash, name) = (around.store, infoHash, names.first)

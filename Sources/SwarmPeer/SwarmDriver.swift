@@ -85,6 +85,9 @@ package actor SwarmDriver {
     var names: [ModelReference]
     let makeFiles: @Sendable (VersionInfo) throws -> VersionFiles
     var files: VersionFiles? { gate.files }
+    let origins: Origins
+    /// Ends the reads that are under way.
+    var readStops: [ConnectionID: AsyncStream<Void>.Continuation] = [:]
     let isServedInPlace: Bool
 
     var outcome: Outcome = .running
@@ -120,6 +123,7 @@ package actor SwarmDriver {
         trackers: [[String]],
         files: VersionFiles?,
         isServedInPlace: Bool,
+        origins: Origins = Origins(),
         around: Surroundings,
         makeFiles: @escaping @Sendable (VersionInfo) throws -> VersionFiles
     ) {
@@ -130,6 +134,7 @@ package actor SwarmDriver {
         self.around = around
         self.makeFiles = makeFiles
         self.isServedInPlace = isServedInPlace
+        self.origins = origins
         loop = around.group.next()
         logger = around.logger
         logger[metadataKey: "swarm"] = "\(infoHash.swarmID.description.prefix(12))"
@@ -150,12 +155,15 @@ package actor SwarmDriver {
     /// Runs until ``stop()`` is called.
     package func run() async {
         if let files { begin(files) }
+        beginOrigins()
         pollAnnouncer()
         await withDiscardingTaskGroup { group in
             group.addTask { await self.runDisk() }
             group.addTask { await self.runHashServing() }
             group.addTask { await self.runAnnounces() }
             group.addTask { await self.runDials() }
+            group.addTask { await self.runLeases() }
+            group.addTask { await self.runReads() }
         }
         hasEnded = true
         for waiter in endWaiters { waiter.resume() }
@@ -177,6 +185,9 @@ package actor SwarmDriver {
         swarm.flush(at: clock.now, into: &actions)
         perform(actions)
         for transport in transports.values { transport.close(.localRequest("stopping")) }
+        for stop in readStops.values { stop.finish() }
+        jobs.reads.finish()
+        jobs.leases.finish()
         jobs.dials.finish()
         jobs.hashServes.finish()
         jobs.disk.finish()

@@ -20,6 +20,7 @@ package struct TrackerAddress: Hashable, Sendable, CustomStringConvertible {
 
     package var announceURL: String { base + "/announce" }
     package var modelsURL: String { base + "/api/v1/models" }
+    package var leasesURL: String { base + "/api/v1/leases" }
     package var description: String { base }
 
     package func url(of reference: ModelReference) -> String {

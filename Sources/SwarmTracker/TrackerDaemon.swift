@@ -1,3 +1,4 @@
+internal import Foundation
 package import Logging
 internal import ServiceLifecycle
 package import SwarmModel
@@ -20,6 +21,7 @@ package struct TrackerDaemon: Service {
     private let settings: TrackerSettings
     private let logger: Logger
     private let registry: RegistryDriver
+    private let leases: LeaseDriver
     private let catalog: CatalogDriver
     private let onListening: @Sendable (Endpoint) async -> Void
 
@@ -38,6 +40,10 @@ package struct TrackerDaemon: Service {
             settings: settings.registry,
             seed: UInt64.random(in: 0...UInt64.max)
         )
+        leases = LeaseDriver(
+            settings: settings.leases,
+            firstNumber: Self.leaseNumber(at: Date())
+        )
         let store = CatalogStore(
             dataDirectory: settings.dataDirectory,
             versionsMax: settings.versionsMax,
@@ -45,6 +51,12 @@ package struct TrackerDaemon: Service {
         )
         try store.prepare()
         catalog = CatalogDriver(store: store, uploadsMax: settings.uploadsMax)
+    }
+
+    /// Grows with the wall clock, by a million for each second, so that a process that starts later
+    /// begins above all that an earlier one gave.
+    private static func leaseNumber(at date: Date) -> UInt64 {
+        UInt64(max(0, date.timeIntervalSince1970) * 1e6)
     }
 
     package func run() async throws {
@@ -136,6 +148,7 @@ package struct TrackerDaemon: Service {
         router.add(middleware: ErrorMiddleware(uriByteCountMax: settings.uriByteCountMax))
         AnnounceRoutes(registry: registry).add(to: router)
         SwarmRoutes(registry: registry).add(to: router)
+        LeaseRoutes(leases: leases).add(to: router)
         CatalogRoutes(
             catalog: catalog,
             token: settings.publishToken,

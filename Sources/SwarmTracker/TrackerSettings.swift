@@ -11,6 +11,7 @@ package struct TrackerSettings: Sendable {
     /// Whoever publishes must show this token; nil lets everybody who reaches the tracker publish.
     package var publishToken: String?
     package var registry = TrackerRegistrySettings()
+    package var leases = OriginLeaseSettings()
 
     /// Open connections; the next ones wait in the listen queue. Each costs about 20 KiB and a file
     /// descriptor.

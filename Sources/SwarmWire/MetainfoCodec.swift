@@ -18,7 +18,8 @@ package enum MetainfoCodec {
             trackers: try decodeTrackers(top, limits: limits),
             comment: try text("comment", in: top, limits: limits),
             createdBy: try text("created by", in: top, limits: limits),
-            reference: try decodeReference(top, limits: limits)
+            reference: try decodeReference(top, limits: limits),
+            origins: try decodeOrigins(top, of: info, limits: limits)
         )
     }
 
@@ -44,6 +45,7 @@ package enum MetainfoCodec {
             for hash in layer.hashes { hashes.append(hash) }
             return BencodeTree.Entry(layer.root.bytes, .bytes(hashes))
         }
+        let origins = encodedOrigins(of: metainfo)
         return BencodeTree.dictionary([
             ("announce", trackers.first.map { .text($0[0]) }),
             ("announce-list", isList ? .list(trackers.map { .list($0.map { .text($0) }) }) : nil),
@@ -51,6 +53,8 @@ package enum MetainfoCodec {
             ("created by", metainfo.createdBy.map { .text($0) }),
             ("info", .encoded(metainfo.info.infoBytes)),
             ("piece layers", .entries(layers)),
+            ("shoal origins", origins.ours.isEmpty ? nil : .list(origins.ours)),
+            ("url-list", origins.webSeeds.isEmpty ? nil : .list(origins.webSeeds)),
             ("shoal name", metainfo.reference.map { .text($0.name.description) }),
             ("shoal version", metainfo.reference.map { .text($0.version) }),
         ]).encoding

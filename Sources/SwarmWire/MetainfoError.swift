@@ -57,6 +57,7 @@ package enum MetainfoError: Error, Hashable, Sendable {
     // Around the info dictionary
     case trackerTooLong(bytes: Int, limit: Int)
     case tooManyTrackers(limit: Int)
+    case tooManyOrigins(limit: Int)
     case textTooLong(key: String, bytes: Int, limit: Int)
     case reference(NameFlaw)
 }
@@ -125,6 +126,7 @@ extension MetainfoError: CustomStringConvertible {
         case .trackerTooLong(let bytes, let limit):
             "a tracker URL of \(bytes) bytes; at most \(limit) are allowed"
         case .tooManyTrackers(let limit): "more than \(limit) trackers"
+        case .tooManyOrigins(let limit): "more than \(limit) web seeds or origins"
         case .textTooLong(let key, let bytes, let limit):
             "'\(key)' has \(bytes) bytes; at most \(limit) are allowed"
         case .reference(let flaw): "'shoal name' and 'shoal version' cannot be used: \(flaw)"

@@ -7,6 +7,8 @@ package struct MetainfoLimits: Hashable, Sendable {
     package var tokenCountMax = 4_000_000
     package var trackerCountMax = 256
     package var trackerByteCountMax = 1024
+    /// Most entries in each of `url-list` and `shoal origins`.
+    package var originCountMax = 64
     /// Longest `comment` or `created by`, in bytes.
     package var textByteCountMax = 16_384
 

@@ -17,6 +17,8 @@ struct InspectReport: Hashable, Encodable {
     let files: [File]
     /// By tier.
     let trackers: [[String]]
+    /// Where the files also lie, as URLs or as paths of named origins.
+    let origins: [String]
     let comment: String?
     let createdBy: String?
     /// Files longer than a piece whose layer the file carries, and does not: those must be fetched
@@ -69,6 +71,7 @@ struct InspectReport: Hashable, Encodable {
         pieces = info.geometry.pieceCount
         isPrivate = info.isPrivate
         trackers = metainfo.trackers
+        origins = metainfo.origins.map(\.description)
         comment = metainfo.comment
         createdBy = metainfo.createdBy
         layersPresent = files.filter { $0.layer == .present }.count
@@ -92,6 +95,7 @@ struct InspectReport: Hashable, Encodable {
         for (tier, urls) in trackers.enumerated() {
             add(tier == 0 ? "trackers" : "", urls.joined(separator: ", "))
         }
+        for (index, origin) in origins.enumerated() { add(index == 0 ? "origins" : "", origin) }
         add("created by", createdBy)
         add("comment", comment)
         let table = TextTable(

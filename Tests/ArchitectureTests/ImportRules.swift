@@ -7,17 +7,19 @@ enum ImportRules {
         "SwarmCore": ["SwarmModel"] + collections,
         "SwarmHash": ["SwarmModel", "CSwarmHash", "COpenSSL", "CXXHash"] + platform,
         "SwarmStorage": ["SwarmModel", "SwarmHash", "SystemPackage"] + platform,
+        "SwarmOrigin": ["SwarmModel", "SwarmWire", "SwarmHash", "SystemPackage"] + platform
+            + ["NIOCore", "NIOPosix", "NIOHTTP1", "AsyncHTTPClient", "Foundation"],
         "SwarmRuntime": ["SwarmModel", "SwarmWire", "SystemPackage", "NIOSSL", "COpenSSL"]
             + runtime,
         "SwarmPeer": [
             "SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage",
-            "SystemPackage",
+            "SwarmOrigin", "SystemPackage",
         ] + runtime,
         "SwarmTracker": ["SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SystemPackage"]
             + runtime,
         "shoal": [
-            "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmRuntime", "SwarmPeer",
-            "SwarmTracker", "SystemPackage", "ArgumentParser",
+            "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmOrigin", "SwarmRuntime",
+            "SwarmPeer", "SwarmTracker", "SystemPackage", "ArgumentParser",
         ] + runtime,
     ]
 

@@ -72,6 +72,7 @@ struct MiniChecker {
         _ actions: [SwarmAction],
         at now: Instant
     ) -> Bool {
+        if let index = id.originIndex { return node.swarm.originHealth[index].isPoisoned }
         guard let peer = peers[node.index][id] else { return false }
         return node.swarm.book.bannedPeers(at: now).contains(peer)
     }
@@ -182,6 +183,12 @@ struct MiniChecker {
         case .trace(.peerSnubbed): see("snubbed")
         case .trace(.storagePaused): see("paused")
         case .trace(.peerBanned(_, _, let reason)): see("banned: \(reason)")
+        case .askLease: see("lease asked")
+        case .endLease(_, let end): see("lease \(end)")
+        case .readOrigin: see("origin read")
+        case .cancelRead: see("read cancelled")
+        case .trace(.originFailed(_, _, let isPoisoned)):
+            see(isPoisoned ? "origin poisoned" : "origin failed")
         default: break
         }
     }
@@ -309,16 +316,20 @@ struct MiniChecker {
                     fail("\(here): the core has block \(index), the driver has not")
                 }
             case .requested(let from):
-                let isAsked = sessions.contains { session in
-                    session.id == from
-                        && session.pipeline.requests.contains {
-                            $0.range.piece == piece && $0.range.blocks.contains(index)
-                        }
-                }
+                let isAsked =
+                    isRead(piece, from, node)
+                    || sessions.contains { session in
+                        session.id == from
+                            && session.pipeline.requests.contains {
+                                $0.range.piece == piece && $0.range.blocks.contains(index)
+                            }
+                    }
                 if !isAsked { fail("\(here): block \(index) waits for nobody (\(from))") }
             }
         }
-        if let owner = active.owner, !sessions.contains(where: { $0.id == owner }) {
+        if let owner = active.owner, !isRead(piece, owner, node),
+            !sessions.contains(where: { $0.id == owner })
+        {
             fail("\(here): its owner is gone")
         }
     }
@@ -349,6 +360,10 @@ struct MiniChecker {
             }
             return (domain, Double(bytes) / Double(total))
         }
+    }
+
+    private func isRead(_ piece: PieceIndex, _ id: ConnectionID, _ node: MiniNode) -> Bool {
+        node.swarm.reader.reads.contains { $0.order.id == id && $0.pieces.contains(piece) }
     }
 
     // MARK: The end

@@ -41,6 +41,8 @@ final class MiniNode {
     var knowsContent = false
     var knownLayers: [Bool]
     var provenRequests: [HashRange] = []
+    /// Reads from origins that are under way.
+    var reads: [ConnectionID] = []
 
     // The disk
     var committed: Bitfield
@@ -114,6 +116,7 @@ final class MiniNode {
         swarm = Swarm(me: peerID, settings: role.settings, random: random.fork(), at: now)
         board = MiniBoard()
         links = [:]
+        reads = []
         metadataParts = []
         tickAt = nil
         isPublished = false

@@ -206,6 +206,7 @@ extension MiniSwarm {
             node.metadataParts = Array(repeating: nil, count: parts)
         case .keepMetadata(let piece): node.metadataParts[Int(piece)] = node.metadataPartAtHand
         case .checkMetadata: mail(.metadataChecked, to: node, after: .milliseconds(7))
+        case .askLease, .renewLease, .endLease, .readOrigin, .cancelRead: atOrigin(action, node)
         case .commit(let pieces): onDisk(.committed(pieces), node)
         case .seal(let file): onDisk(.sealed(file), node)
         case .publishView: onDisk(.published, node)

@@ -50,6 +50,7 @@ final class MiniSwarm {
         case fault(MiniPlan.Fault)
         case tracker
         case start(node: Int)
+        case origin(node: Int, life: Int, MiniOrigins.Job)
     }
 
     var plan: MiniPlan
@@ -68,12 +69,18 @@ final class MiniSwarm {
     var transcript: [String] = []
     let isRecording: Bool
 
-    convenience init(seed: UInt64, isRecording: Bool = false) {
-        self.init(MiniPlan(seed: seed), isRecording: isRecording)
+    /// The origins of the version; none in most runs.
+    var origins: MiniOrigins
+
+    convenience init(seed: UInt64, hasOrigins: Bool = false, isRecording: Bool = false) {
+        var plan = MiniPlan(seed: seed)
+        let origins = MiniOrigins(seed: seed, isPresent: hasOrigins, plan: &plan)
+        self.init(plan, origins: origins, isRecording: isRecording)
     }
 
-    init(_ plan: MiniPlan, isRecording: Bool = false) {
+    init(_ plan: MiniPlan, origins: MiniOrigins? = nil, isRecording: Bool = false) {
         self.plan = plan
+        self.origins = origins ?? MiniOrigins()
         self.isRecording = isRecording
         random = self.plan.random.fork()
         checker = MiniChecker(plan)
@@ -131,6 +138,9 @@ final class MiniSwarm {
     private func perform(_ due: Due) {
         switch due {
         case .start(let index): start(nodes[index])
+        case .origin(let index, let life, let job):
+            guard nodes[index].life == life, nodes[index].isAlive else { return }
+            perform(job, nodes[index])
         case .tick(let index, let life):
             let node = nodes[index]
             guard node.life == life, node.isAlive else { return }
@@ -184,6 +194,9 @@ final class MiniSwarm {
         let content = node.begin(at: now, random: &random)
         checker.began(node)
         if let content { handle(.contentKnown(content), node) }
+        if !origins.all.isEmpty, node.role.start != .magnet {
+            handle(.originsKnown(origins.all.map(\.facts), hasTracker: true), node)
+        }
         learnPeers(node, share: plan.rosters == .right ? 1 : 2)
     }
 

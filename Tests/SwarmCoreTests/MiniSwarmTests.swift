@@ -22,11 +22,11 @@ struct MiniSwarmTests {
 
     /// Runs a seed; when it fails, runs it again with a transcript and says how to repeat it.
     @discardableResult
-    private static func check(_ seed: UInt64) -> MiniSwarm {
-        let world = MiniSwarm(seed: seed)
+    private static func check(_ seed: UInt64, hasOrigins: Bool = false) -> MiniSwarm {
+        let world = MiniSwarm(seed: seed, hasOrigins: hasOrigins)
         let violations = world.run()
         guard !violations.isEmpty else { return world }
-        let again = MiniSwarm(seed: seed, isRecording: true)
+        let again = MiniSwarm(seed: seed, hasOrigins: hasOrigins, isRecording: true)
         _ = again.run()
         let tail = again.transcript.suffix(setting("SHOAL_LINES") ?? 40).joined(separator: "\n")
         Issue.record(
@@ -61,6 +61,23 @@ struct MiniSwarmTests {
     @Test("so do further seeds", arguments: handfuls)
     func more(seeds: Range<UInt64>) {
         for seed in seeds { Self.check(seed) }
+    }
+
+    @Test(
+        "swarms with origins finish, without a seed too, and blame the origin that lies",
+        .enabled(if: setting("SHOAL_ORIGIN_SEEDS") != nil)
+    )
+    func origins() {
+        var seen: [String: Int] = [:]
+        for seed in 1...UInt64(Self.setting("SHOAL_ORIGIN_SEEDS") ?? 80) {
+            let world = Self.check(seed, hasOrigins: true)
+            seen.merge(world.checker.sights, uniquingKeysWith: +)
+        }
+        let expected = [
+            "lease asked", "lease done", "lease failed", "lease abandoned", "origin read",
+            "read cancelled", "origin poisoned", "origin failed",
+        ]
+        for name in expected { #expect(seen[name, default: 0] > 0, "never seen: \(name)") }
     }
 
     /// Each of these failed once, when the fault behind it was still there or was put back.

@@ -43,6 +43,15 @@ struct PeerOptions: ParsableArguments {
     )
     var directIO = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A JSON file with the origins that may be read from when no peer has the bytes.",
+            discussion: "Addresses, credentials and localities; see Docs/Operations.md.",
+            valueName: "file"
+        )
+    )
+    var originConfig: String?
+
     @OptionGroup var tls: TLSOptions
     @OptionGroup var trackers: TrackerOptions
     @OptionGroup var log: LogOptions
@@ -86,6 +95,7 @@ enum PeerSetting {
     static let directIO = Setting<Bool>.flag("direct-io")
     static let commitBytes = Setting<ByteCount>.bytes("commit-bytes")
     static let connections = Setting<Int>.number("connections", in: 1...10_000)
+    static let originConfig = Setting<String>.text("origin-config")
     static let api = Setting<PeerAPI.Address>.one("api", expected: "HOST:PORT or unix:PATH") {
         PeerAPI.Address($0)
     }
@@ -159,6 +169,8 @@ extension PeerOptions {
             default: false
         )
         try tls.apply(&resolver, to: &settings)
+        let origins = try resolver.value(of: PeerSetting.originConfig, flag: originConfig)
+        if let origins { settings.origins = try OriginOptions.catalog(origins) }
         return settings
     }
 }

@@ -67,6 +67,8 @@ struct Publish: AsyncParsableCommand {
     )
     var output: String?
 
+    @OptionGroup var origins: OriginOptions
+
     @Option(
         help: ArgumentHelp("Threads that hash; by default one for each processor.", valueName: "n")
     )
@@ -97,8 +99,9 @@ struct Publish: AsyncParsableCommand {
     func run() async throws {
         let reference = try ModelReference(name: name, version: version)
         let addresses = try peer.trackers.addresses()
+        let locations = try origins.locations()
         let metainfo = try await Interrupt.cancelling {
-            try await publish(reference, to: addresses)
+            try await publish(reference, to: addresses, locations)
         }
         guard seed else { return }
         let seeding = PublishSeeding(options: peer, isJSON: show.json)
@@ -108,17 +111,21 @@ struct Publish: AsyncParsableCommand {
     /// Makes the version, writes and registers it, and prints the report.
     private func publish(
         _ reference: ModelReference,
-        to addresses: [TrackerAddress]
+        to addresses: [TrackerAddress],
+        _ locations: [OriginLocation]
     ) async throws -> Metainfo {
         let path = output ?? (addresses.isEmpty ? "\(name.model)-\(version).torrent" : nil)
         try await PublishCatalog.check(reference, at: addresses)
+        let catalog = try OriginOptions.catalog(for: locations, file: peer.originConfig)
         let made = try await makePublication(named: reference, output: path)
+        try await OriginCheck.check(made.publication.info, at: locations, catalog)
         let metainfo = Metainfo(
             info: made.publication.info,
             pieceLayers: made.publication.pieceLayers,
             trackers: addresses.isEmpty ? [] : [addresses.map(\.announceURL)],
             createdBy: "shoal \(Shoal.versionText)",
-            reference: reference
+            reference: reference,
+            origins: locations
         )
         let bytes = MetainfoCodec.encode(metainfo)
         if let path { try PublishedFile.write(bytes, of: metainfo, to: path) }

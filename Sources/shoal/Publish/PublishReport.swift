@@ -17,6 +17,8 @@ struct PublishReport: Hashable, Encodable {
     /// Path of the `.torrent` file, if one was written.
     let output: String?
     let trackers: [Tracker]
+    /// Where the files also lie, checked for their lengths.
+    let origins: [String]
 
     /// What a tracker said.
     struct Tracker: Hashable, Encodable, Sendable {
@@ -49,6 +51,7 @@ struct PublishReport: Hashable, Encodable {
         bytesPerSecond = made.seconds > 0 ? Double(bytes) / made.seconds : 0
         self.output = output
         self.trackers = trackers
+        origins = metainfo.origins.map(\.description)
     }
 
     /// The report for people.
@@ -66,6 +69,7 @@ struct PublishReport: Hashable, Encodable {
                 "tracker", "\(tracker.url) (\(tracker.isNew ? "new" : "was there already"))",
             ])
         }
+        for origin in origins { rows.append(["origin", "\(origin) (has every file)"]) }
         return TextTable(rows: rows).text
     }
 }

@@ -1,0 +1,31 @@
+internal import SwarmCore
+internal import SwarmModel
+internal import SwarmRuntime
+
+/// Drives the leases: hands the machine the time and keeps requests apart.
+struct LeaseDriver: Sendable {
+    private let leases: Locked<OriginLeases>
+    private let clock = MonotonicClock()
+
+    /// `firstNumber` is above those of earlier processes.
+    init(settings: OriginLeaseSettings, firstNumber: UInt64) {
+        leases = Locked(
+            OriginLeases(settings: settings, firstNumber: firstNumber, at: MonotonicClock().now)
+        )
+    }
+
+    func ask(_ wish: LeaseWish, in swarm: SwarmID, by peer: PeerID) -> LeaseAnswer {
+        let now = clock.now
+        return leases.withLock { $0.ask(wish, in: swarm, by: peer, at: now) }
+    }
+
+    func renew(_ claim: LeaseClaim, in swarm: SwarmID, by peer: PeerID) -> Duration? {
+        let now = clock.now
+        return leases.withLock { $0.renew(claim, in: swarm, by: peer, at: now) }
+    }
+
+    func end(_ claim: LeaseClaim, _ end: LeaseEnd, in swarm: SwarmID, by peer: PeerID) {
+        let now = clock.now
+        leases.withLock { $0.end(claim, end, in: swarm, by: peer, at: now) }
+    }
+}
