@@ -123,9 +123,11 @@ extension Swarm {
         at now: Instant
     ) -> BlockRange? {
         var oldest: RequestPipeline.Request?
+        // Where everything is slow nothing is late: a second copy would make it slower still.
+        let age = max(settings.endgameAge, pieceTime * 2)
         for session in sessions.values {
             for request in session.pipeline.requests
-            where now - request.sentAt >= settings.endgameAge && pieces[request.range.piece]
+            where now - request.sentAt >= age && pieces[request.range.piece]
                 && request.range.length <= lengthMax
                 && request.sentAt < oldest?.sentAt ?? now
                 && !copies.contains(where: { $0.range == request.range })

@@ -91,7 +91,7 @@ package struct SchedulerSettings: Hashable, Sendable {
 
     /// In the endgame, the share of the version, and at least so many bytes, that may be asked of a
     /// second peer. What is not needed of it arrives twice.
-    package var hedgeShareMax = 0.02
+    package var hedgeShareMax = 0.005
     package var hedgeBytesMin = 1 << 20
 
     // MARK: Bounds
