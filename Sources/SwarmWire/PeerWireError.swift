@@ -43,8 +43,8 @@ package enum PeerWireError: Error, Hashable, Sendable, CustomStringConvertible {
         case .metadataTrailingBytes(let count):
             "\(count) bytes after a ut_metadata message that carries none"
         case .intentLength(let length):
-            "a shoal_intent of \(length) bytes; 8 to \(ImportIntentCodec.payloadLengthMax) in steps "
-                + "of 4 are allowed"
+            "a shoal_intent of \(length) bytes; "
+                + "8 to \(ImportIntentCodec.payloadLengthMax) in steps of 4 are allowed"
         case .intentLevel(let level):
             "a shoal_intent of level \(level); 0 to "
                 + "\(ImportIntentCodec.levels.upperBound) are allowed"
