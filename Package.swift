@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: [
         .systemLibrary(
@@ -77,11 +78,17 @@ let package = Package(
                 .lifecycle, .hummingbird,
             ]
         ),
+        .target(
+            name: "SwarmTestnet",
+            dependencies: [
+                "SwarmModel", .product(name: "Subprocess", package: "swift-subprocess"), .system,
+            ]
+        ),
         .executableTarget(
             name: "shoal",
             dependencies: [
                 "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmOrigin",
-                "SwarmRuntime", "SwarmPeer", "SwarmTracker", .logging, .httpClient,
+                "SwarmRuntime", "SwarmPeer", "SwarmTracker", "SwarmTestnet", .logging, .httpClient,
                 .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
                 .lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .system,
@@ -114,6 +121,7 @@ let package = Package(
                 .nio("NIOEmbedded"), .ssl,
             ]
         ),
+        .testTarget(name: "SwarmTestnetTests", dependencies: ["SwarmTestnet", "SwarmModel"]),
         .testTarget(
             name: "ShoalTests",
             dependencies: [

@@ -17,9 +17,12 @@ enum ImportRules {
         ] + runtime,
         "SwarmTracker": ["SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SystemPackage"]
             + runtime,
+        "SwarmTestnet": [
+            "SwarmModel", "Subprocess", "SystemPackage", "Logging", "Foundation",
+        ] + platform,
         "shoal": [
             "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmOrigin", "SwarmRuntime",
-            "SwarmPeer", "SwarmTracker", "SystemPackage", "ArgumentParser",
+            "SwarmPeer", "SwarmTracker", "SwarmTestnet", "SystemPackage", "ArgumentParser",
         ] + runtime,
     ]
 

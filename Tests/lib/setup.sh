@@ -100,6 +100,11 @@ setup() {
     exec 9>&-
 }
 
+# The tools of the laboratory. Without root it would skip its tests anyway.
+setup_testnet() {
+    [ "$(id -u)" -ne 0 ] || install_system_packages iproute2 nftables
+}
+
 # The last lines of a log, indented, under a title.
 show_tail() {
     local title=$1 log=$2

@@ -1,0 +1,170 @@
+import Foundation
+
+/// What a scenario does while it runs.
+extension LabRun {
+    /// Does the steps whose time has come.
+    mutating func takeSteps(_ group: inout Group) async throws {
+        for (index, step) in scenario.steps.enumerated() where done[index] == nil {
+            guard isDue(step.trigger) else { continue }
+            say("\(step.name)")
+            try await take(step, &group)
+            done[index] = elapsed
+        }
+    }
+
+    private func isDue(_ trigger: Step.Trigger) -> Bool {
+        switch trigger {
+        case .time(let time): elapsed >= time
+        case .progress(let share, let host):
+            (host.map { records[$0]?.progress ?? 0 } ?? meanProgress) >= share
+        case .after(let step, let wait): done[step].map { elapsed >= $0 + wait } ?? false
+        }
+    }
+
+    private mutating func take(_ step: Step, _ group: inout Group) async throws {
+        switch step.action {
+        case .start(let hosts): for host in hosts { try await start(host, &group) }
+        case .kill(let hosts): for host in hosts { try await end(host, SIGKILL) }
+        case .stop(let hosts): for host in hosts { try await end(host, SIGTERM) }
+        case .pause(let hosts):
+            for host in hosts {
+                try await processes.signal(key(host), SIGSTOP, ends: false)
+                records[host]?.isPaused = true
+            }
+        case .resume(let hosts):
+            for host in hosts {
+                try await processes.signal(key(host), SIGCONT, ends: false)
+                records[host]?.isPaused = false
+            }
+        case .partition(let domain):
+            if !cutDomains.contains(domain) { cutDomains.append(domain) }
+            try await applyFilters(step)
+        case .heal(let domain):
+            cutDomains.removeAll { $0 == domain }
+            try await applyFilters(step)
+        case .loss(let domain, let percent):
+            losses.removeAll { $0.domain == domain }
+            if percent > 0 { losses.append((domain, percent)) }
+            try await applyFilters(step)
+        case .domainRate(let domain, let rate):
+            try await Shell.run(try plan(step).rateScript(ofDomain: domain, rate))
+        case .hostRate(let host, let rate):
+            try await Shell.run(try plan(step).rateScript(ofHost: host, rate))
+        case .fillDisk(let host, let bytes): try fillDisk(host, leaving: bytes)
+        case .freeDisk(let host):
+            try FileManager.default.removeItem(atPath: ballast(host))
+        case .corrupt(let host): try corrupt(host)
+        case .expect(let expectation): check(expectation, step)
+        }
+    }
+
+    // MARK: Processes
+
+    private mutating func start(_ host: Int, _ group: inout Group) async throws {
+        guard await !processes.isRunning(key(host)) else {
+            throw TestnetError("'\(name(host))' runs already")
+        }
+        if host == scenario.tracker {
+            launch(tracker, &group)
+        } else if scenario.seeds.contains(host) {
+            launch(seed(host), &group)
+        } else {
+            try startReceiver(host, &group)
+        }
+    }
+
+    private mutating func end(_ host: Int, _ signal: Int32) async throws {
+        // What it booked until now would be lost with it.
+        hear(host)
+        try await processes.signal(key(host), signal, ends: true)
+        records[host]?.endLife()
+        while await processes.isRunning(key(host)) {
+            try await clock.sleep(for: .milliseconds(10))
+        }
+    }
+
+    // MARK: The network
+
+    private func plan(_ step: Step) throws -> NetworkPlan {
+        guard let network else {
+            throw TestnetError("'\(step.name)' needs network namespaces, not loopback")
+        }
+        return network.plan
+    }
+
+    private func applyFilters(_ step: Step) async throws {
+        let plan = try plan(step)
+        let rules = plan.filterRules(cut: cutDomains, losses: losses)
+        try await Shell.run("nft", ["-f", "-"], in: plan.fabric, input: rules)
+    }
+
+    // MARK: Disks
+
+    private func ballast(_ host: Int) -> String { "\(folder(host))/data/ballast" }
+
+    /// Leaves so many bytes on the host's small file system.
+    private func fillDisk(_ host: Int, leaving bytes: Int) throws {
+        let free = LabSettings.freeBytes("\(folder(host))/data")
+        let size = max(0, free - bytes)
+        _ = FileManager.default.createFile(atPath: ballast(host), contents: nil)
+        guard let file = FileHandle(forWritingAtPath: ballast(host)) else {
+            throw TestnetError("cannot write \(ballast(host))")
+        }
+        defer { try? file.close() }
+        let status = posix_fallocate(file.fileDescriptor, 0, off_t(size))
+        guard size == 0 || status == 0 else {
+            throw TestnetError("cannot fill \(ballast(host)): errno \(status)")
+        }
+    }
+
+    /// Flips a byte in each 64 KiB of all content, as a rotting disk or a bad cable does.
+    private mutating func corrupt(_ host: Int) throws {
+        let data = "\(folder(host))/data"
+        var count = 0
+        for folder in ["blobs", "partial"] {
+            let names =
+                (try? FileManager.default.contentsOfDirectory(atPath: "\(data)/\(folder)")) ?? []
+            for name in names { count += try Self.flipBytes("\(data)/\(folder)/\(name)") }
+        }
+        guard count > 0 else { throw TestnetError("'\(name(host))' holds nothing to corrupt") }
+        records[host]?.isSpoilt = true
+        say("flipped \(count) bytes at \(name(host))")
+    }
+
+    private static func flipBytes(_ path: String) throws -> Int {
+        guard let file = FileHandle(forUpdatingAtPath: path) else {
+            throw TestnetError("cannot write \(path)")
+        }
+        defer { try? file.close() }
+        let size = try file.seekToEnd()
+        var count = 0
+        for offset in stride(from: UInt64(100), to: size, by: 1 << 16) {
+            try file.seek(toOffset: offset)
+            guard let byte = try file.read(upToCount: 1)?.first else { break }
+            try file.seek(toOffset: offset)
+            try file.write(contentsOf: [byte ^ 0xFF])
+            count += 1
+        }
+        return count
+    }
+
+    // MARK: Expectations
+
+    private mutating func check(_ expectation: Step.Expectation, _ step: Step) {
+        for host in expectation.hosts {
+            guard let record = records[host] else { continue }
+            let missing = record.current?.unavailablePieces ?? 0
+            if let wanted = expectation.missingPieces, wanted != (missing > 0) {
+                violations.append(
+                    "\(step.name): \(name(host)) says that \(missing) pieces are held by nobody"
+                )
+            }
+            if let wanted = expectation.complete, wanted != (record.completedAt != nil) {
+                violations.append(
+                    "\(step.name): \(name(host)) is \(wanted ? "not " : "")complete at "
+                        + "\(Int(record.progress * 100)) %"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+package import SwarmModel
+
+/// What `shoal testnet run --json` ends with: the report that simulator and laboratory share, and
+/// what only a real network has.
+package struct TestnetReport: Encodable, Sendable {
+    package var scenario: ScenarioReport
+    package var boundaries: [Boundary]
+    /// What limits the bound, in words.
+    package var boundLimit: String
+    /// Share of the processors that had nothing to do: near 0, the machine and not the links
+    /// decided.
+    package var processorIdle: Double
+    /// `namespaces` or `loopback`.
+    package var isolation: String
+    /// `absent`: the laboratory adds no delay where the kernel has no netem.
+    package var delay: String
+    package var hostReports: [Host]
+
+    /// One boundary by its two accounts: the interface's and the ledgers'.
+    package struct Boundary: Encodable, Hashable, Sendable {
+        package var domain: String
+        package var level: String
+        /// A seed is inside, so that nothing needs to come in.
+        package var hasSource: Bool
+        /// Payload by the interface: bytes less headers.
+        package var counterIn: Int
+        package var counterOut: Int
+        package var ledgerIn: Int
+        package var ledgerOut: Int
+        package var framesIn: Int
+        package var framesOut: Int
+    }
+
+    package struct Host: Encodable, Hashable, Sendable {
+        package var host: String
+        package var locality: String
+        /// From its wish to its last byte; nil when it is not complete.
+        package var seconds: Double?
+        package var receivedBytes: Int
+        package var duplicateBytes: Int
+        package var uploadedBytes: Int
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        try scenario.encode(to: encoder)
+        var more = encoder.container(keyedBy: Key.self)
+        try more.encode(boundaries, forKey: .boundaries)
+        try more.encode(boundLimit, forKey: .boundLimit)
+        try more.encode(processorIdle, forKey: .processorIdle)
+        try more.encode(isolation, forKey: .isolation)
+        try more.encode(delay, forKey: .delay)
+        try more.encode(hostReports, forKey: .hostReports)
+    }
+
+    private enum Key: String, CodingKey {
+        case boundaries, boundLimit, processorIdle, isolation, delay, hostReports
+    }
+}

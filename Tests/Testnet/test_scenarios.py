@@ -1,0 +1,48 @@
+"""Short scenarios of the laboratory from end to end; their own assertions are what is tested."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+SHORT = [
+    "cold-start-small",
+    "late-joiners",
+    "kill-seed-at-60",
+    "kill-tracker",
+    "kill-importers",
+    "partition-and-heal",
+    "corrupt-peer",
+    "disk-full",
+]
+
+
+NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+
+
+@pytest.mark.limit(150)
+def test_without_root_hosts_have_networks_in_a_user_namespace(binary):
+    probe = subprocess.run([*NOBODY, "unshare", "-Urnm", "true"], capture_output=True, check=False)
+    if probe.returncode != 0:
+        pytest.skip("the system allows no user namespaces")
+    result = subprocess.run(
+        [*NOBODY, str(binary), "testnet", "run", "cold-start-small", "--json"],
+        env={**os.environ, "HOME": "/tmp", "TMPDIR": "/tmp"}, cwd=binary.parent,
+        capture_output=True, text=True, timeout=140, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr[-3000:]
+    report = json.loads(result.stdout.splitlines()[-1])
+    assert report["isolation"] == "namespaces"
+    assert report["boundaries"]
+
+
+@pytest.mark.parametrize("scenario", SHORT)
+@pytest.mark.limit(150)
+def test_scenario(testnet, scenario):
+    report = testnet.json("run", scenario, seconds=140)
+    assert report["scenario"] == scenario
+    assert report["ok"] and report["violations"] == []
+    assert report["hosts"] == len(report["hostReports"])
+    assert report["completionSeconds"]["max"] >= report["boundSeconds"] * 0.95
+    assert all(boundary["counterIn"] > 0 for boundary in report["boundaries"])
