@@ -90,6 +90,13 @@ setup_python() {
     python_is_ready || fail "the Python packages are installed but cannot be imported"
 }
 
+# What the tests of origins need beside: a web server, and an S3 server with a client for it.
+setup_origins() {
+    command -v nginx > /dev/null || [ -x /usr/sbin/nginx ] || install_system_packages nginx-light
+    "$python" -c 'import boto3, moto.server' > /dev/null 2>&1 ||
+        "$python" -m pip install -q --disable-pip-version-check 'moto[server]==5.*' boto3
+}
+
 # Everything, once at a time when two scripts start together.
 setup() {
     require_swift
