@@ -4,6 +4,14 @@
 
 import PackageDescription
 
+// The plans of `shoal simulate` that have a name: files in Sources/shoal/Simulate/Plans.
+let readyMadePlans = [
+    "byzantine-30", "cloud-partition", "dead-importers", "fireworks",
+    "flash-crowd-1000", "late-joiners", "mixed", "rolling-restart",
+    "slow-five-percent", "small", "starved-origin", "tiny-model",
+    "uneven-regions",
+]
+
 let package = Package(
     name: "shoal",
     products: [.executable(name: "shoal", targets: ["shoal"])],
@@ -37,6 +45,13 @@ let package = Package(
             name: "SwarmCore",
             dependencies: [
                 "SwarmModel", .collections("OrderedCollections"), .collections("DequeModule"),
+            ]
+        ),
+        .target(
+            name: "SwarmSimulator",
+            dependencies: [
+                "SwarmCore", "SwarmModel", .collections("OrderedCollections"),
+                .collections("DequeModule"),
             ]
         ),
         .target(
@@ -88,11 +103,12 @@ let package = Package(
             name: "shoal",
             dependencies: [
                 "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmOrigin",
-                "SwarmRuntime", "SwarmPeer", "SwarmTracker", "SwarmTestnet", .logging, .httpClient,
-                .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
+                "SwarmRuntime", "SwarmPeer", "SwarmTracker", "SwarmSimulator", "SwarmTestnet",
+                .logging, .httpClient, .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
                 .lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"), .system,
-            ]
+            ],
+            resources: readyMadePlans.map { .embedInCode("Simulate/Plans/\($0).json") }
         ),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "SwarmModelTests", dependencies: ["SwarmModel"]),
@@ -100,6 +116,10 @@ let package = Package(
         .testTarget(
             name: "SwarmCoreTests",
             dependencies: ["SwarmCore", "SwarmModel", .collections("DequeModule")]
+        ),
+        .testTarget(
+            name: "SwarmSimulatorTests",
+            dependencies: ["SwarmSimulator", "SwarmCore", "SwarmModel"]
         ),
         .testTarget(name: "SwarmHashTests", dependencies: ["SwarmHash", "SwarmModel", "COpenSSL"]),
         .testTarget(
@@ -125,7 +145,7 @@ let package = Package(
         .testTarget(
             name: "ShoalTests",
             dependencies: [
-                "shoal", "SwarmHash", "SwarmModel", "SwarmWire",
+                "shoal", "SwarmHash", "SwarmModel", "SwarmSimulator", "SwarmWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -13,6 +13,14 @@ enum ExitStatus: Int32, CaseIterable {
     case interrupted = 6
     /// Nobody answered: a tracker, a peer or the local daemon.
     case unreachable = 7
+    /// `simulate`: something that must never be the case was.
+    case invariantViolated = 10
+    /// `simulate`: a host did not complete in time.
+    case stalled = 11
+    /// `simulate`: a target of the plan was missed.
+    case targetMissed = 12
+    /// `simulate`: the program trapped.
+    case crashed = 13
     /// The command line is wrong (`EX_USAGE` of sysexits.h).
     case usage = 64
 

@@ -5,6 +5,7 @@ enum ImportRules {
         "SwarmModel": [],
         "SwarmWire": ["SwarmModel"],
         "SwarmCore": ["SwarmModel"] + collections,
+        "SwarmSimulator": ["SwarmModel", "SwarmCore"] + collections,
         "SwarmHash": ["SwarmModel", "CSwarmHash", "COpenSSL", "CXXHash"] + platform,
         "SwarmStorage": ["SwarmModel", "SwarmHash", "SystemPackage"] + platform,
         "SwarmOrigin": ["SwarmModel", "SwarmWire", "SwarmHash", "SystemPackage"] + platform
@@ -22,7 +23,8 @@ enum ImportRules {
         ] + platform,
         "shoal": [
             "SwarmModel", "SwarmWire", "SwarmHash", "SwarmStorage", "SwarmOrigin", "SwarmRuntime",
-            "SwarmPeer", "SwarmTracker", "SwarmTestnet", "SystemPackage", "ArgumentParser",
+            "SwarmPeer", "SwarmTracker", "SwarmSimulator", "SwarmTestnet", "SystemPackage",
+            "ArgumentParser",
         ] + runtime,
     ]
 
@@ -38,7 +40,7 @@ enum ImportRules {
         ]
 
     /// Decide and translate without doing anything: no clock, no chance, no locks, no waiting.
-    static let pureTargets = ["SwarmModel", "SwarmWire", "SwarmCore"]
+    static let pureTargets = ["SwarmModel", "SwarmWire", "SwarmCore", "SwarmSimulator"]
 
     static func findings(in file: SourceFile) -> [Finding] {
         guard let allowed = allowed[file.target] else {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import SwarmHash
 import SwarmModel
+import SwarmSimulator
 import SwarmWire
 import Testing
 
@@ -91,5 +92,16 @@ struct CommandLineTests {
         #expect(bare.layersMissing == 1)
         #expect(bare.text.contains("long  (piece layer missing)"))
         #expect(bare.magnet.hasPrefix("magnet:?xt=urn:btmh:1220\(info.infoHash)"))
+    }
+
+    @Test("every ready-made plan of the simulator can be read by its name")
+    func plans() throws {
+        for name in ReadyMadePlans.names {
+            #expect(try PlanFile.read(name).name == name)
+        }
+        #expect(throws: CommandFailure.self) { try PlanFile.read("no-such-plan") }
+        #expect(throws: (any Error).self) { try Shoal.parseAsRoot(["simulate"]) }
+        let line = ["simulate", "mixed", "--seeds", "0"]
+        #expect(throws: (any Error).self) { try Shoal.parseAsRoot(line) }
     }
 }

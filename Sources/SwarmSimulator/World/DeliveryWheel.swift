@@ -1,0 +1,48 @@
+import SwarmModel
+
+/// Packets that arrive soon, in buckets of one step each: haves come by the million, and a bucket
+/// costs one entry of the agenda however many are in it. Arrival is rounded up to the step. Without
+/// a step nothing goes in, and every packet has its own time.
+struct DeliveryWheel {
+    private static let bucketCount: Int64 = 2048
+    private let step: Int64
+    private var buckets: [[Delivery]] = []
+    private var spare: [Delivery] = []
+
+    init(step: Duration?) {
+        self.step = step?.nanoseconds ?? 0
+        if step != nil { buckets = Array(repeating: [], count: Int(Self.bucketCount)) }
+    }
+
+    enum Placement {
+        /// Too far ahead, or there is no wheel: for the agenda itself.
+        case refused
+        case added
+        /// The first of its bucket, which is due then.
+        case opened(bucket: Int, at: Instant)
+    }
+
+    mutating func add(_ delivery: Delivery, at: Instant, now: Instant) -> Placement {
+        guard step > 0 else { return .refused }
+        let current = now.nanoseconds / step
+        let number = max(current + 1, (at.nanoseconds + step - 1) / step)
+        guard number - current < Self.bucketCount else { return .refused }
+        let bucket = Int(number % Self.bucketCount)
+        buckets[bucket].append(delivery)
+        guard buckets[bucket].count == 1 else { return .added }
+        return .opened(bucket: bucket, at: Instant(nanoseconds: number * step))
+    }
+
+    /// Takes a bucket's packets; give the array back with ``recycle(_:)``.
+    mutating func take(_ bucket: Int) -> [Delivery] {
+        var taken: [Delivery] = []
+        swap(&taken, &spare)
+        swap(&taken, &buckets[bucket])
+        return taken
+    }
+
+    mutating func recycle(_ taken: consuming [Delivery]) {
+        taken.removeAll(keepingCapacity: true)
+        spare = taken
+    }
+}

@@ -1,0 +1,33 @@
+/// Bugs that the simulator plants between the machines and their world, to see that its checkers
+/// find them. They are made in the simulated driver, disk and tracker, so that production code has
+/// none of them.
+package enum Mutation: String, Sendable, CaseIterable {
+    /// A piece counts as verified whatever its blocks are.
+    case skipVerification
+    /// A piece is announced when it is begun.
+    case announceEarly
+    /// The journal names pieces before their data is synced.
+    case journalBeforeData
+    /// A restarted process believes what it wrote and did not sync.
+    case trustUnsynced
+    /// A failed piece is put down to a peer that sent nothing of it.
+    case blameNeighbour
+    /// The connection of a banned peer stays open.
+    case keepBanned
+    /// Now and then a whole piece is forgotten before the core hears of it.
+    case forgetPiece
+    /// An unchoke is lost now and then.
+    case loseUnchoke
+    /// Each request is sent twice.
+    case askTwice
+    /// The view appears when the first file is sealed.
+    case publishEarly
+    /// A file is sealed without reading it back.
+    case sealUnread
+    /// Damage that a scrub finds is not told to the core.
+    case hideDamage
+    /// One host in three never hears its timer.
+    case deafTimer
+    /// The tracker forgets nobody who falls silent.
+    case rememberTheDead
+}

@@ -1,0 +1,69 @@
+import SwarmCore
+import SwarmModel
+
+/// One host: the machines of its process, what their driver keeps beside them, and its disk.
+struct Node {
+    var host: Scenario.Host
+    var swarm: Swarm
+    var announcer: Announcer
+    var peer: PeerID
+    /// Counts processes; what was meant for an earlier one is dropped.
+    var life: Int32 = 0
+    var isAlive = false
+    var isPaused = false
+    var tickAt: Instant?
+    /// What came while the process was paused.
+    var backlog: [Due] = []
+    /// When the last fact for the driver's queue arrives.
+    var lastMailAt = Instant.origin
+
+    var board = AssemblyBoard()
+    var disk: Disk
+    /// Indices of open connections, in no order.
+    var connections: [Int32] = []
+    var rosterEpoch = RosterEpoch.none
+    /// The hashes that came with the message at hand do not prove.
+    var areHashesAtHandWrong = false
+
+    var wantedSince: Instant?
+    /// The last piece was verified.
+    var completedAt: Instant?
+    var isPublished = false
+    var connectionsPeak = 0
+
+    /// Nothing is left to do for it.
+    var isFinished: Bool { isAlive && isPublished && swarm.isComplete && swarm.isSealed }
+}
+
+/// A fact on its way through a driver: it arrives a moment after what it tells of.
+enum Mail {
+    case event(SwarmEvent)
+    case blockStored(RawBlock, BlockRange, ConnectionID, AssemblyBoard.Stored)
+    case leavesChecked(HashRange, ConnectionID, attempt: Int?, areWrong: Bool)
+    case hashesArrived(HashRange, ConnectionID, areWrong: Bool)
+    case hashesWanted(HashRange, ConnectionID)
+    case committed([PieceIndex])
+    case sealed(FileIndex)
+    case published
+    case announceAnswered(AnnounceResponse)
+    case announceFailed
+    case scrub
+}
+
+/// What is on the agenda.
+enum Due {
+    case delivery(Delivery)
+    /// Everything that arrives in one step of a wheel.
+    case bucket(Int)
+    case mail(node: Int32, life: Int32, Mail)
+    case tick(node: Int32, life: Int32)
+    case networkStep
+    case blockLeft(connection: Int32, end: UInt8)
+    case dialled(from: Int32, life: Int32, Endpoint)
+    case start(node: Int32)
+    case fault(Int)
+    case faultsEnd
+    case announce(node: Int32, life: Int32, AnnounceRequest)
+    case trackerExpires
+    case sample
+}

@@ -1,0 +1,216 @@
+import SwarmCore
+import SwarmModel
+
+/// A swarm in virtual time: the real machines of every peer and of the tracker, joined by a network
+/// and standing on disks that are modelled. One scenario is one run, to the last event.
+///
+/// Two phases. Until ``Scenario/faultsEnd`` anything may go wrong, and only safety is checked.
+/// Then what was broken is healed, dead hosts stay dead and liars go on lying, and every host that
+/// still can must complete.
+package struct Simulation {
+    package let scenario: Scenario
+    package let options: Options
+    var now = Instant.origin
+    var random: SeededRandom
+    var agenda = Agenda<Due>()
+    var wheel: DeliveryWheel
+    var network: Network
+    var nodes: [Node] = []
+    var connections: [Connection] = []
+    var tracker: TrackerNode
+    /// Domains that are cut off from the rest, with the time of their healing.
+    var partitions: [Partition] = []
+    /// Packets that wait for a partition to end, in order.
+    var held: [Delivery] = []
+    var actions: [SwarmAction] = []
+    var tally: Tally
+    var checks: Checks
+    var fingerprint = Fingerprint()
+    package internal(set) var eventCount = 0
+    var isAfterFaults = false
+    /// Dead hosts that come back later.
+    var startsPending = 0
+    /// Something happened after which the run may be over.
+    var mayBeSettled = false
+    var transcript = Transcript()
+
+    package struct Options: Sendable {
+        /// A bug to plant, to see that it is found.
+        package var mutation: Mutation?
+        /// Keep what happens, for a failed run that is repeated.
+        package var isRecording = false
+        /// Faults of the scenario left out, by index, when a failing run is made shorter.
+        package var faultsLeftOut: [Int] = []
+
+        package init(mutation: Mutation? = nil) { self.mutation = mutation }
+    }
+
+    struct Partition {
+        var domain: Locality
+        /// The places inside of it.
+        var isInside: [Bool]
+    }
+
+    /// Where every peer listens.
+    static let port: UInt16 = 7000
+    /// More events than these are a run that goes round in circles.
+    static let eventsMax = 400_000_000
+    static let trackerURL = "http://tracker/announce"
+
+    var isFlow: Bool { scenario.plan.fidelity == .flow }
+
+    package init(_ scenario: Scenario, options: Options = Options()) {
+        self.scenario = scenario
+        self.options = options
+        var random = scenario.random
+        let isFlow = scenario.plan.fidelity == .flow
+        wheel = DeliveryWheel(step: isFlow ? .milliseconds(2) : nil)
+        network = Network(
+            capacity: scenario.links.capacity,
+            step: isFlow ? .milliseconds(10) : .milliseconds(1)
+        )
+        tracker = TrackerNode(scenario, random: &random)
+        tally = Tally(scenario)
+        checks = Checks(scenario, options)
+        self.random = random
+        for host in scenario.hosts { nodes.append(makeNode(host)) }
+        for (index, host) in scenario.hosts.enumerated() {
+            agenda.add(.start(node: Int32(index)), at: host.start == .seed ? .origin : host.joinsAt)
+        }
+        for (index, fault) in scenario.faults.enumerated()
+        where !options.faultsLeftOut.contains(index) {
+            agenda.add(.fault(index), at: fault.at)
+            if case .start = fault.kind { startsPending += 1 }
+        }
+        agenda.add(.faultsEnd, at: scenario.faultsEnd)
+        agenda.add(.sample, at: .origin)
+    }
+
+    private mutating func makeNode(_ host: Scenario.Host) -> Node {
+        let peer = PeerID(random: &random)
+        var held = Bitfield(count: scenario.geometry.pieceCount)
+        switch host.start {
+        case .seed: held = Bitfield(fullCount: scenario.geometry.pieceCount)
+        case .fresh: break
+        case .partial:
+            for piece in 0..<scenario.geometry.pieceCount
+            where Int.random(in: 0..<3, using: &random) == 0 {
+                held.insert(bit: piece)
+            }
+        }
+        return Node(
+            host: host,
+            swarm: Swarm(me: peer, settings: host.settings, random: random.fork(), at: now),
+            announcer: Announcer(tiers: [[Self.trackerURL]], random: random.fork()),
+            peer: peer,
+            disk: Disk(scenario.geometry, holding: held)
+        )
+    }
+
+    // MARK: Running
+
+    /// Runs to the end.
+    package mutating func run() -> Outcome {
+        while !checks.hasFailed, let (at, due) = agenda.next() {
+            now = at
+            if now > scenario.deadline {
+                finish(at: scenario.deadline)
+                break
+            }
+            perform(due)
+            if eventCount > Self.eventsMax {
+                checks.fail(.stall, "busy loop", nil, "still busy after \(eventCount) events")
+            }
+            if mayBeSettled, isSettled { break }
+            mayBeSettled = false
+        }
+        if !checks.hasFailed { checkEnd() }
+        return outcome()
+    }
+
+    /// Every host that must complete has, and nothing more will be broken.
+    private var isSettled: Bool {
+        guard isAfterFaults, startsPending == 0 else { return false }
+        return nodes.allSatisfy { node in
+            !node.host.isWanter || node.isFinished || (node.wantedSince != nil && !node.isAlive)
+        }
+    }
+
+    /// The time is up.
+    private mutating func finish(at time: Instant) {
+        now = time
+        checkLiveness()
+    }
+
+    private mutating func perform(_ due: Due) {
+        switch due {
+        case .delivery(let delivery): arrive(delivery)
+        case .bucket(let number): arriveAll(number)
+        case .mail(let node, let life, let mail): open(mail, Int(node), life)
+        case .tick(let node, let life): tick(Int(node), life)
+        case .networkStep: stepNetwork()
+        case .blockLeft(let connection, let end): blockLeft(Int(connection), Int(end))
+        case .dialled(let node, let life, let endpoint): dialled(Int(node), life, endpoint)
+        case .start(let node): start(Int(node))
+        case .fault(let index): inflict(scenario.faults[index].kind)
+        case .faultsEnd: endFaults()
+        case .announce(let node, let life, let request): announced(Int(node), life, request)
+        case .trackerExpires: expireTracker()
+        case .sample: sample()
+        }
+    }
+
+    // MARK: Machines
+
+    /// Gives an event to a node's machine, checks what it does, and does it.
+    mutating func handle(_ event: SwarmEvent, _ node: Int) {
+        actions.removeAll(keepingCapacity: true)
+        nodes[node].swarm.handle(event, at: now, into: &actions)
+        eventCount += 1
+        fingerprint.fold(now, node, event, actions)
+        if options.isRecording { record(event, node) }
+        checkStep(event, node)
+        var list: [SwarmAction] = []
+        swap(&list, &actions)
+        for action in list { carryOut(action, node) }
+        // The array is used again: most events have few actions, and there are millions.
+        let isQuiet = list.isEmpty
+        if actions.isEmpty { swap(&list, &actions) }
+        // A have that moved nothing moves no deadline either, and they come by the million.
+        if isQuiet, isFlow, case .received(.have, _) = event { return }
+        plantTick(node)
+    }
+
+    /// One timer for each process, at the earliest deadline of its machines.
+    mutating func plantTick(_ node: Int) {
+        // Looked at in place: the machines are large, and this is asked after nearly every event.
+        let due = nodes.withUnsafeBufferPointer { nodes in
+            earlier(nodes[node].swarm.deadline, nodes[node].announcer.deadline)
+        }
+        guard let due else { return }
+        if options.mutation == .deafTimer, node % 3 == 1 { return }
+        let at = max(due, now)
+        if let planted = nodes[node].tickAt, planted <= at { return }
+        nodes[node].tickAt = at
+        agenda.add(.tick(node: Int32(node), life: nodes[node].life), at: at)
+    }
+
+    private mutating func tick(_ node: Int, _ life: Int32) {
+        guard nodes[node].life == life, nodes[node].isAlive, nodes[node].tickAt == now else {
+            return
+        }
+        guard !nodes[node].isPaused else {
+            nodes[node].backlog.append(.tick(node: Int32(node), life: life))
+            return
+        }
+        nodes[node].tickAt = nil
+        handle(.tick, node)
+        if let deadline = nodes[node].swarm.deadline, deadline <= now {
+            checks.fail(.stall, "timer", node, "the deadline does not move on after a tick")
+        }
+        pollAnnouncer(node)
+        plantTick(node)
+    }
+
+    mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
+}
