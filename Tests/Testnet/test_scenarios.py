@@ -10,11 +10,9 @@ SHORT = [
     "cold-start-small",
     "late-joiners",
     "kill-seed-at-60",
-    "kill-tracker",
     "kill-importers",
     "partition-and-heal",
     "corrupt-peer",
-    "disk-full",
 ]
 
 
