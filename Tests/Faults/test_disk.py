@@ -73,6 +73,46 @@ def test_a_disk_that_fills_up_is_survived(shoal, published, small_disk):
     assert_same(source, report["path"])
 
 
+def test_direct_io_stores_the_same_bytes(shoal, published, tmp_path):
+    source, path, torrent = published(64 * MIB + 12_345)
+    with Seed(torrent, source) as seed:
+        pull = shoal.start_pull(path, "--direct-io", peers=[seed.endpoint])
+        report = shoal.finish(pull, 60)
+    assert_same(source, report["path"])
+    if "no direct I/O" in pull.stderr:
+        pytest.skip("the file system of the tests has no direct I/O")
+
+
+def test_direct_io_where_there_is_none_is_done_without(shoal, published, small_disk):
+    source, path, torrent = published(8 * MIB)
+    disk = small_disk(160 * MIB)
+    with Seed(torrent, source) as seed:
+        pull = shoal.start_pull(
+            path, "--direct-io", data=disk / "data", to=disk / "view", peers=[seed.endpoint]
+        )
+        report = shoal.finish(pull, 60)
+    assert_same(source, report["path"])
+    assert f"'{disk / 'data'}' has no direct I/O" in pull.stderr
+
+
+def test_a_lost_journal_costs_a_reading_and_no_download(shoal, published, tmp_path):
+    source, path, torrent = published(48 * MIB)
+    places = {"data": tmp_path / "data", "to": tmp_path / "view"}
+    with Seed(torrent, source, bytes_per_second=16 * MIB) as seed:
+        pull = shoal.start_pull(path, **places, peers=[seed.endpoint])
+        eventually(lambda: len(seed.sessions[0]["whole"]) > 60 if seed.sessions else False, 30,
+                   "sixty pieces have been sent")  # fmt: skip
+        pull.kill()
+        whole = len(seed.sessions[0]["whole"])
+        (places["data"] / "journal").unlink()
+        pull = shoal.start_pull(path, **places, peers=[seed.endpoint])
+        report = shoal.finish(pull, 60)
+    assert "the journal was lost" in pull.stderr
+    # All but what was on its way: those that were sent last may not have been written.
+    assert report["resumedBytes"] >= (whole - 40) * 256 * 1024
+    assert_same(source, report["path"])
+
+
 def fill(path):
     with path.open("wb", buffering=0) as file:
         try:
