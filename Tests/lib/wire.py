@@ -256,12 +256,14 @@ class Seed:
     def serve(self, connection):
         """The conversation: greeting, then answers until the other end closes."""
         connection.read(68)
-        session = {"has": set(), "asked": set(), "sent": {}, "whole": {}}
+        # "told": the peer has said what it has, which one that is killed early has not.
+        session = {"told": False, "has": set(), "asked": set(), "sent": {}, "whole": {}}
         with self.lock:
             self.sessions.append(session)
         self.greet(connection)
         while True:
             kind, payload = connection.receive()
+            session["told"] |= kind in (BITFIELD, HAVE_ALL, HAVE_NONE)
             if kind == BITFIELD:
                 session["has"] = {
                     bit
