@@ -58,6 +58,8 @@ struct Jobs: Sendable {
     let hashServes = JobQueue<HashServe>()
     /// At most one.
     let announces = JobQueue<AnnounceOrder>()
+    /// URLs of trackers to report traffic to: at most one for each.
+    let reports = JobQueue<String>()
     /// At most ``SwarmSettings/dialsMax``.
     let dials = JobQueue<Dial>()
     /// One question, and two words for each lease.

@@ -368,6 +368,8 @@ package actor PeerNode {
             threads: threads,
             trackers: TrackerClient(client: http, settings: usual),
             farewells: TrackerClient(client: http, settings: short),
+            traffic: TrafficClient(client: http),
+            lastTraffic: TrafficClient(client: http, timeout: .seconds(1)),
             store: store,
             localAddress: dialAddress,
             connectionNumbers: numbers,

@@ -32,6 +32,8 @@ extension SwarmDriver {
             bannedPeers: swarm.book.bannedPeers(at: now).map(\.description),
             unavailablePieces: unavailablePieces,
             from: sources,
+            received: swarm.ledger.received.entries,
+            sent: swarm.ledger.sent.entries,
             path: path,
             seconds: ((finishedAt ?? now) - startedAt).inSeconds
         )

@@ -60,6 +60,8 @@ extension SwarmDriver {
             handle(.peersLearned(success.peers))
             if let roster = success.roster {
                 rosterEpochs[url] = roster.epoch
+                // Only trackers of ours send rosters, and take reports.
+                reporter.found(url, at: clock.now)
                 handle(.rosterUpdated(roster))
             }
         }

@@ -23,6 +23,9 @@ package actor SwarmDriver {
         package var trackers: TrackerClient
         /// For the last announce: waits a second at most.
         package var farewells: TrackerClient
+        package var traffic: TrafficClient
+        /// For the last report: waits a second at most.
+        package var lastTraffic: TrafficClient
         package var store: Store
         /// Where dials come from; nil lets the system choose.
         package var localAddress: Endpoint.Address?
@@ -38,6 +41,8 @@ package actor SwarmDriver {
             threads: NIOThreadPool,
             trackers: TrackerClient,
             farewells: TrackerClient,
+            traffic: TrafficClient,
+            lastTraffic: TrafficClient,
             store: Store,
             localAddress: Endpoint.Address?,
             connectionNumbers: ConnectionNumbers,
@@ -51,6 +56,8 @@ package actor SwarmDriver {
             self.threads = threads
             self.trackers = trackers
             self.farewells = farewells
+            self.traffic = traffic
+            self.lastTraffic = lastTraffic
             self.store = store
             self.localAddress = localAddress
             self.connectionNumbers = connectionNumbers
@@ -72,6 +79,7 @@ package actor SwarmDriver {
 
     var swarm: Swarm
     var announcer: Announcer
+    var reporter: TrafficReporter
     /// The roster epoch last seen from each tracker.
     var rosterEpochs: [String: RosterEpoch] = [:]
     var transports: [ConnectionID: any PieceTransport] = [:]
@@ -146,6 +154,7 @@ package actor SwarmDriver {
             at: now
         )
         announcer = Announcer(tiers: trackers, random: random.fork())
+        reporter = TrafficReporter(random: random.fork())
         jobs = Jobs()
         startedAt = now
     }
@@ -161,6 +170,7 @@ package actor SwarmDriver {
             group.addTask { await self.runDisk() }
             group.addTask { await self.runHashServing() }
             group.addTask { await self.runAnnounces() }
+            group.addTask { await self.runReports() }
             group.addTask { await self.runDials() }
             group.addTask { await self.runLeases() }
             group.addTask { await self.runReads() }
@@ -191,8 +201,12 @@ package actor SwarmDriver {
         jobs.dials.finish()
         jobs.hashServes.finish()
         jobs.disk.finish()
+        jobs.reports.finish()
         announcer.stop()
-        await sayGoodbye()
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.sayLastFigures() }
+            group.addTask { await self.sayGoodbye() }
+        }
         resolve(.failed("stopped"))
     }
 
@@ -253,10 +267,10 @@ package actor SwarmDriver {
     /// Peers from elsewhere than a tracker, such as the command line.
     package func learn(_ endpoints: [Endpoint]) { handle(.peersLearned(endpoints)) }
 
-    /// One timer, at the earliest of the two machines' deadlines.
+    /// One timer, at the earliest of the machines' deadlines.
     func schedule() {
         guard !isStopping else { return }
-        let due = earlier(swarm.deadline, announcer.deadline)
+        let due = earlier(earlier(swarm.deadline, announcer.deadline), reporter.deadline)
         guard due != timerDue || timer == nil else { return }
         timer?.cancel()
         timerDue = due
@@ -274,6 +288,7 @@ package actor SwarmDriver {
         timerDue = nil
         handle(.tick)
         pollAnnouncer()
+        pollReporter()
         schedule()
     }
 }

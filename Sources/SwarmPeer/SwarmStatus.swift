@@ -42,6 +42,13 @@ package struct SwarmStatus: Codable, Hashable, Sendable {
     /// download cannot end.
     package var unavailablePieces: Int
     package var from: [PullReport.Source]
+    /// The ledger: payload by both ends and kind, as received and as sent.
+    package var received: [TrafficLedger.Entry]
+    package var sent: [TrafficLedger.Entry]
+    /// What the bytes received cost their senders, and what those sent cost here; whoever shows the
+    /// status fills them in from a price file.
+    package var costUSD: Double?
+    package var sentCostUSD: Double?
     /// The view, once it is there; for a version seeded in place, its directory.
     package var path: String?
     package var seconds: Double

@@ -21,6 +21,8 @@ package struct TrackerAddress: Hashable, Sendable, CustomStringConvertible {
     package var announceURL: String { base + "/announce" }
     package var modelsURL: String { base + "/api/v1/models" }
     package var leasesURL: String { base + "/api/v1/leases" }
+    package func swarmURL(_ swarm: SwarmID) -> String { base + "/api/v1/swarms/\(swarm)" }
+    package func trafficURL(_ swarm: SwarmID) -> String { swarmURL(swarm) + "/traffic" }
     package var description: String { base }
 
     package func url(of reference: ModelReference) -> String {
@@ -97,21 +99,33 @@ package struct CatalogClient: Sendable {
     // MARK: Requests
 
     private func decoded<T: Decodable>(_ request: HTTPClientRequest) async throws -> T {
-        let body = try await send(request)
+        try await http.decoded(request)
+    }
+
+    private func send(_ request: HTTPClientRequest) async throws -> [UInt8] {
+        try await http.body(request)
+    }
+}
+
+extension HTTPRequests {
+    /// The answer of a JSON API of ours, as a value.
+    func decoded<T: Decodable>(_ request: HTTPClientRequest) async throws -> T {
+        let body = try await body(request)
         do {
             return try JSONDecoder().decode(T.self, from: Data(body))
         } catch {
             throw TrackerClientError(
                 code: .badAnswer,
                 url: request.url,
-                message: "\(request.url) answered something else than a tracker's catalog does; "
+                message: "\(request.url) answered something else than a tracker does; "
                     + "check the tracker's address"
             )
         }
     }
 
-    private func send(_ request: HTTPClientRequest) async throws -> [UInt8] {
-        let answer = try await http.send(request, named: request.url)
+    /// The body of a success; any other status is an error with the server's own words.
+    func body(_ request: HTTPClientRequest) async throws -> [UInt8] {
+        let answer = try await send(request, named: request.url)
         guard (200...299).contains(answer.status) else {
             throw TrackerClientError(
                 code: .status(answer.status),
@@ -124,7 +138,7 @@ package struct CatalogClient: Sendable {
     }
 
     /// The server's message when it is ours, and otherwise what to check.
-    private static func explanation(_ answer: HTTPRequests.Answer) -> String {
+    private static func explanation(_ answer: Answer) -> String {
         struct Refusal: Decodable {
             struct Content: Decodable { var message: String }
             var error: Content

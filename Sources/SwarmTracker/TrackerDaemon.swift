@@ -23,6 +23,7 @@ package struct TrackerDaemon: Service {
     private let registry: RegistryDriver
     private let leases: LeaseDriver
     private let catalog: CatalogDriver
+    private let traffic: TrafficDriver
     private let onListening: @Sendable (Endpoint) async -> Void
 
     /// Prepares the data directory. `onListening` is told the endpoint with the real port once
@@ -43,6 +44,10 @@ package struct TrackerDaemon: Service {
         leases = LeaseDriver(
             settings: settings.leases,
             firstNumber: Self.leaseNumber(at: Date())
+        )
+        traffic = TrafficDriver(
+            settings: settings.traffic,
+            placesMax: settings.trafficReportsMax
         )
         let store = CatalogStore(
             dataDirectory: settings.dataDirectory,
@@ -147,8 +152,11 @@ package struct TrackerDaemon: Service {
         let router = Router(context: TrackerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ErrorMiddleware(uriByteCountMax: settings.uriByteCountMax))
         AnnounceRoutes(registry: registry).add(to: router)
-        SwarmRoutes(registry: registry).add(to: router)
         LeaseRoutes(leases: leases).add(to: router)
+        SwarmRoutes(registry: registry, traffic: traffic, prices: settings.prices)
+            .add(to: router)
+        TrafficRoutes(traffic: traffic, reportByteCountMax: settings.trafficReportByteCountMax)
+            .add(to: router)
         CatalogRoutes(
             catalog: catalog,
             token: settings.publishToken,

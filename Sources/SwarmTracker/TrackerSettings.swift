@@ -1,4 +1,5 @@
 package import SwarmCore
+package import SwarmModel
 
 /// The settings of a tracker daemon. The limits bound what clients can make it hold; each default
 /// serves a fleet of some ten thousand hosts.
@@ -12,6 +13,9 @@ package struct TrackerSettings: Sendable {
     package var publishToken: String?
     package var registry = TrackerRegistrySettings()
     package var leases = OriginLeaseSettings()
+    package var traffic = TrafficBookSettings()
+    /// What bills of traffic are made with.
+    package var prices = EgressPrices.defaults
 
     /// Open connections; the next ones wait in the listen queue. Each costs about 20 KiB and a file
     /// descriptor.
@@ -29,6 +33,10 @@ package struct TrackerSettings: Sendable {
     package var uploadsMax = 4
     /// Published versions. Past it publishing is refused; nothing is removed.
     package var versionsMax = 10_000
+    /// Longest report of traffic, in bytes: one with as many entries as may be.
+    package var trafficReportByteCountMax = 256 << 10
+    /// Reports being received at once: each is held in memory until it is entered.
+    package var trafficReportsMax = 128
     /// What open requests are given to finish when the daemon is asked to stop.
     package var shutdownGrace = Duration.milliseconds(1500)
 

@@ -25,7 +25,7 @@ struct Shoal: AsyncParsableCommand {
             """,
         subcommands: [
             Publish.self, Track.self, Peer.self, Pull.self, Status.self, List.self, Remove.self,
-            Verify.self, Inspect.self, Simulate.self, Testnet.self,
+            Verify.self, Inspect.self, Prices.self, Simulate.self, Testnet.self,
         ]
     )
 

@@ -56,7 +56,7 @@ struct PriceFileTests {
         let path = FileManager.default.temporaryDirectory
             .appending(path: "prices-\(UUID().uuidString).json").path
         defer { try? FileManager.default.removeItem(atPath: path) }
-        let text = try PriceFile.presetText
+        let text = try PriceFile.text(of: .defaults)
         try Data(text.utf8).write(to: URL(filePath: path))
         #expect(try PriceFile.read(path) == .defaults)
         let misspelt = text.replacing("\"level\"", with: "\"Level\"")

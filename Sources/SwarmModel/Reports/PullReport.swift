@@ -14,6 +14,8 @@ package struct PullReport: Codable, Hashable, Sendable {
     package var resumedBytes: Int
     /// Where the files are.
     package var path: String
+    /// What the bytes of ``from`` cost their senders, by the price file; nil until it is known.
+    package var costUSD: Double?
 
     package struct Source: Codable, Hashable, Sendable {
         /// Locality of the sender, empty when it did not say.

@@ -12,13 +12,11 @@ package enum PriceFile {
         package var description: String { message }
     }
 
-    /// The built-in prices as a file, to start one's own from.
-    package static var presetText: String {
-        get throws {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-            return String(decoding: try encoder.encode(EgressPrices.defaults), as: UTF8.self) + "\n"
-        }
+    /// Prices as a file, such as the built-in ones to start one's own from.
+    package static func text(of prices: EgressPrices) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(prices), as: UTF8.self) + "\n"
     }
 
     package static func read(_ path: String) throws(Flaw) -> EgressPrices {

@@ -60,20 +60,25 @@ struct Pull: AsyncParsableCommand {
     )
     var api: String?
 
+    @OptionGroup var prices: PricesOptions
     @OptionGroup var options: PeerOptions
     @OptionGroup var show: OutputOptions
 
     func run() async throws {
+        // Before the download: a price file that cannot be read should not end a day's work.
+        let prices = try prices.load()
         let report: PullReport
         if let address = try APIOptions.parse(api) {
-            report = try await Interrupt.cancelling { try await pull(through: address) }
+            report = try await Interrupt.cancelling {
+                try await pull(through: address, prices)
+            }
         } else {
-            report = try await pullHere()
+            report = try await pullHere(prices)
         }
         try show.finish(report) { Self.text(report) }
     }
 
-    private func pullHere() async throws -> PullReport {
+    private func pullHere(_ prices: EgressPrices) async throws -> PullReport {
         var resolver = try SettingsResolver(file: nil)
         let settings = try options.settings(
             &resolver,
@@ -84,7 +89,8 @@ struct Pull: AsyncParsableCommand {
         return try await PeerProcess.run(settings, logger: logger) { node, http in
             try await Interrupt.cancelling {
                 let driver = try await join(node, http, settings)
-                let report = try await follow(driver)
+                var report = try await follow(driver)
+                report.costUSD = await TrafficLedger(driver.status.received).cost(prices)
                 guard let to else { return report }
                 return try await export(report, of: driver, to: to)
             }
@@ -208,7 +214,9 @@ struct Pull: AsyncParsableCommand {
             ["time", "\(report.seconds.threeDigits) s"],
         ]
         if report.resumedBytes > 0 { rows.append(["had", "\(ByteCount(report.resumedBytes))"]) }
-        rows.append(["fetched", "\(ByteCount(fetched))"])
+        var cost = ""
+        if let usd = report.costUSD { cost = ", which cost \(TrafficText.dollars(usd)) of egress" }
+        rows.append(["fetched", "\(ByteCount(fetched))\(cost)"])
         for source in report.from {
             let domain = source.domain.isEmpty ? "somewhere" : source.domain
             rows.append(["  from", "\(domain): \(ByteCount(source.bytes))"])
@@ -218,7 +226,10 @@ struct Pull: AsyncParsableCommand {
 
     // MARK: Through a daemon
 
-    private func pull(through address: PeerAPI.Address) async throws -> PullReport {
+    private func pull(
+        through address: PeerAPI.Address,
+        _ prices: EgressPrices
+    ) async throws -> PullReport {
         try await TrackerRequests.withClient { http in
             let client = PeerClient(http: http, address: address)
             let (reference, torrent) = try PullSource.request(version)
@@ -251,6 +262,7 @@ struct Pull: AsyncParsableCommand {
                     return status.path ?? ""
                 }
             )
+            status.addCosts(prices)
             return try PullSource.report(status, path: path)
         }
     }

@@ -52,7 +52,7 @@ enum PullSource {
         guard let infoHash = InfoHash(hex: status.infoHash) else {
             throw CommandFailure(.failure, "the peer names no info-hash")
         }
-        return PullReport(
+        var report = PullReport(
             name: status.name,
             version: status.version,
             infoHash: infoHash,
@@ -63,6 +63,8 @@ enum PullSource {
             resumedBytes: status.resumedBytes,
             path: path
         )
+        report.costUSD = status.costUSD
+        return report
     }
 
     private static func isFile(_ text: String) -> Bool { text.hasSuffix(".torrent") }

@@ -9,15 +9,90 @@ import SystemPackage
 /// `shoal status`: what the local peer is doing.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows what the local peer is doing: versions, progress, rates, peers, problems."
+        abstract: "Shows what the local peer is doing, or what a swarm has moved and at what cost.",
+        discussion: """
+            Without --tracker: the local peer's versions, progress, rates, peers, problems, and \
+            its own traffic.
+
+            With --tracker and a version: what all peers of the swarm moved between which places, \
+            how many copies entered each, and what that cost.
+
+              shoal status --tracker http://tracker:8080 acme/llama@1.0
+            """
     )
 
+    @Argument(
+        help: ArgumentHelp(
+            "The version to ask the tracker for.",
+            valueName: "org/model@v|info-hash"
+        )
+    )
+    var version: String?
+
+    @Option(
+        help: ArgumentHelp("Show a swarm as this tracker knows it.", valueName: "url"),
+        transform: { text in
+            guard let address = TrackerAddress(text) else {
+                throw ValidationError("write a tracker as http://HOST:PORT")
+            }
+            return address
+        }
+    )
+    var tracker: TrackerAddress?
+
+    @Option(
+        help: ArgumentHelp(
+            "Sum traffic up to domains of this many labels: 1 clouds, 2 regions, 3 racks.",
+            valueName: "1-6"
+        )
+    )
+    var level = 2
+
+    @OptionGroup var prices: PricesOptions
     @OptionGroup var api: APIOptions
     @OptionGroup var show: OutputOptions
 
+    func validate() throws {
+        guard (1...Locality.levelCountMax).contains(level) else {
+            throw ValidationError("--level is a number from 1 to \(Locality.levelCountMax)")
+        }
+        guard (version == nil) == (tracker == nil) else {
+            throw ValidationError(
+                "--tracker and a version go together: shoal status --tracker URL ORG/MODEL@V"
+            )
+        }
+    }
+
     func run() async throws {
-        let status = try await PeerClient.with(api) { try await $0.status() }
-        try show.finish(status) { Self.text(status) }
+        let prices = try prices.load()
+        if let tracker, let version {
+            let view = try await SwarmAtTracker.view(version, at: tracker)
+            try show.finish(view) { TrafficText.text(of: view, level: level, prices: prices) }
+            return
+        }
+        var status = try await PeerClient.with(api) { try await $0.status() }
+        for index in status.versions.indices { status.versions[index].addCosts(prices) }
+        try show.finish(status) {
+            Self.text(status) + Self.traffic(status, level: level, prices: prices)
+        }
+    }
+
+    /// What this peer received and sent, by domain.
+    private static func traffic(
+        _ status: PeerNodeStatus,
+        level: Int,
+        prices: EgressPrices
+    ) -> String {
+        var text = ""
+        for version in status.versions {
+            let ledger = TrafficLedger(version.received + version.sent)
+            if ledger.entries.isEmpty { continue }
+            text += "\n\ntraffic of \(version.name)@\(version.version)\n"
+            text += TrafficText.matrix(of: ledger, level: level, prices: prices)
+            text += "\nreceived for \(TrafficText.dollars(version.costUSD ?? 0)), "
+            text += "sent for \(TrafficText.dollars(version.sentCostUSD ?? 0))"
+        }
+        return text
     }
 
     static func text(_ status: PeerNodeStatus) -> String {
@@ -44,6 +119,14 @@ struct Status: AsyncParsableCommand {
             for banned in version.bannedPeers { lines.append("\(name): banned \(banned)") }
         }
         return lines.joined(separator: "\n")
+    }
+}
+
+extension SwarmStatus {
+    /// What the traffic cost by a price file.
+    mutating func addCosts(_ prices: EgressPrices) {
+        costUSD = TrafficLedger(received).cost(prices)
+        sentCostUSD = TrafficLedger(sent).cost(prices)
     }
 }
 

@@ -29,6 +29,7 @@ struct Track: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Seconds between two announces of a peer.", valueName: "seconds"))
     var interval: Int?
 
+    @OptionGroup var prices: PricesOptions
     @OptionGroup var token: TokenOptions
     @OptionGroup var settingsOptions: SettingsOptions
     @OptionGroup var log: LogOptions
@@ -90,6 +91,8 @@ struct Track: AsyncParsableCommand {
             default: Int(settings.announceInterval.components.seconds)
         )
         settings.announceInterval = .seconds(seconds)
+        let path = try resolver.value(of: Setting<String>.text("prices"), flag: prices.prices)
+        if let path { settings.prices = try PricesOptions.read(path) }
         settings.publishToken = token.value()
         return settings
     }
