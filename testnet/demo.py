@@ -161,6 +161,8 @@ def demonstrate(binary, wheel, directory):
                 raise Failure(f"{name}: {error}") from None
         print(f"every file of {len(results)} peers is the original")
         check_weights(results[-1][3]["path"])
+        print("\n== who sent how much to whom, and what that costs")
+        print(shoal.succeed("status", "--tracker", tracker.url, f"{NAME}@{VERSION}").stdout)
     except AssertionError as error:
         raise Failure(str(error)) from None
     finally:

@@ -20,6 +20,20 @@ extension PeerAPI {
         )
     }
 
+    /// Ready unless the disk refuses writes: the API answers only once the store is open and peers
+    /// can connect.
+    func readiness() async throws -> Response {
+        for version in await node.statuses() where version.state == .paused {
+            throw APIError(
+                status: .serviceUnavailable,
+                code: "paused",
+                message: "\(version.name)@\(version.version) is paused: "
+                    + (version.problem ?? "the disk refuses writes")
+            )
+        }
+        return try JSONReply.response(["status": "ready"])
+    }
+
     func status(of reference: ModelReference) async throws -> SwarmStatus {
         let statuses = await node.statuses()
         let found = statuses.first { $0.names.contains(reference.description) }

@@ -109,6 +109,8 @@ package struct PeerAPI: Service {
         let router = Router()
         router.add(middleware: PeerErrors())
         router.get("healthz") { _, _ in try JSONReply.response(["status": "ok"]) }
+        router.get("readyz") { _, _ in try await readiness() }
+        router.get("metrics") { _, _ in await node.metrics().response }
         router.get("v1/status") { _, _ in try JSONReply.response(await nodeStatus()) }
         let one: RouterPath = "v1/versions/:organisation/:model/:version"
         router.get(one) { _, context in

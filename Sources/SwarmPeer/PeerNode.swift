@@ -304,6 +304,9 @@ package actor PeerNode {
         return result.sorted { ($0.name, $0.version) < ($1.name, $1.version) }
     }
 
+    var openDrivers: [SwarmDriver] { Array(drivers.values) }
+    nonisolated var transportGauges: TransportGauges { transport.gauges }
+
     package func driver(of infoHash: InfoHash) -> SwarmDriver? { drivers[infoHash.swarmID] }
 
     // MARK: Starting

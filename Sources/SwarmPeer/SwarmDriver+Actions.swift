@@ -133,12 +133,14 @@ extension SwarmDriver {
     private func log(_ trace: SwarmTrace) {
         switch trace {
         case .peerBanned(let peer, let endpoint, let reason):
+            counters.bans += 1
             logger.warning(
                 "peer banned",
                 metadata: ["peer": "\(endpoint)", "id": "\(peer)", "reason": "\(reason)"]
             )
         case .peerSnubbed(let id): logger.info("peer sends nothing", metadata: ["at": "\(id)"])
         case .pieceFailed(let piece, let senders):
+            counters.hashFailures += 1
             logger.warning(
                 "a piece does not match its hash",
                 metadata: ["piece": "\(piece.number)", "senders": "\(senders)"]

@@ -61,7 +61,7 @@ extension SwarmDriver {
             if let roster = success.roster {
                 rosterEpochs[url] = roster.epoch
                 // Only trackers of ours send rosters, and take reports.
-                reporter.found(url, at: clock.now)
+                reporter.found(url, life: roster.epoch.life, at: clock.now)
                 handle(.rosterUpdated(roster))
             }
         }

@@ -104,6 +104,7 @@ package actor SwarmDriver {
     var finishedAt: Instant?
     var resumedBytes = 0
     var trackerProblem: String?
+    var counters = DriverCounters()
 
     /// Nearly always the one event that is being handled.
     private var eventsDue: [SwarmEvent] = []
@@ -244,6 +245,7 @@ package actor SwarmDriver {
     /// Gives the core an event and carries out what it answers. An event that comes from carrying
     /// out an action (hashes that were checked) waits until all actions of its list are done.
     func handle(_ event: SwarmEvent) {
+        if case .committed = event { counters.journalCommits += 1 }
         eventsDue.append(event)
         guard !isHandling else { return }
         isHandling = true

@@ -7,24 +7,31 @@ internal import SwarmWire
 /// clients show a `failure reason` and drop the body of any other status.
 struct AnnounceRoutes: Sendable {
     let registry: RegistryDriver
+    let counters: TrackerCounters
 
     func add(to router: Router<TrackerContext>) {
-        router.get("announce") { request, context in announce(request, context) }
+        router.get("announce") { request, context in
+            counters.announces.add(1)
+            return announce(request, context)
+        }
         router.get("scrape") { request, _ in scrape(request) }
     }
 
     private func announce(_ request: Request, _ context: TrackerContext) -> Response {
         guard let client = context.client else {
+            counters.refusedAnnounces.add(1)
             return failure("the tracker does not know the address of this connection")
         }
         do throws(AnnounceRequestError) {
             let query = request.uri.query ?? ""
             let announce = try AnnounceCodec.decodeRequest(query: query)
             let response = registry.announce(announce, from: client)
+            if case .failure = response { counters.refusedAnnounces.add(1) }
             return reply(
                 AnnounceCodec.encodeResponse(response, isCompact: announce.wantsCompact)
             )
         } catch {
+            counters.refusedAnnounces.add(1)
             return failure(error.description)
         }
     }

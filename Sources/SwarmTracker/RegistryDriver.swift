@@ -32,6 +32,10 @@ struct RegistryDriver: Sendable {
         state.withLock { $0.registry.scrape(swarms) }
     }
 
+    var counts: (swarms: Int, peers: Int) {
+        state.withLock { (swarms: $0.registry.swarmCount, peers: $0.registry.peerCount) }
+    }
+
     func snapshot() -> [ScrapeEntry] { state.withLock { $0.registry.snapshot() } }
 
     func members(of swarm: SwarmID) -> (counts: ScrapeEntry, members: [TrackerMember])? {

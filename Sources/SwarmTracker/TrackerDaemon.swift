@@ -24,6 +24,7 @@ package struct TrackerDaemon: Service {
     private let leases: LeaseDriver
     private let catalog: CatalogDriver
     private let traffic: TrafficDriver
+    private let counters = TrackerCounters()
     private let onListening: @Sendable (Endpoint) async -> Void
 
     /// Prepares the data directory. `onListening` is told the endpoint with the real port once
@@ -151,12 +152,17 @@ package struct TrackerDaemon: Service {
     private func router() -> Router<TrackerContext> {
         let router = Router(context: TrackerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ErrorMiddleware(uriByteCountMax: settings.uriByteCountMax))
-        AnnounceRoutes(registry: registry).add(to: router)
+        AnnounceRoutes(registry: registry, counters: counters).add(to: router)
         LeaseRoutes(leases: leases).add(to: router)
         SwarmRoutes(registry: registry, traffic: traffic, prices: settings.prices)
             .add(to: router)
-        TrafficRoutes(traffic: traffic, reportByteCountMax: settings.trafficReportByteCountMax)
-            .add(to: router)
+        TrafficRoutes(
+            traffic: traffic,
+            reportByteCountMax: settings.trafficReportByteCountMax,
+            counters: counters
+        ).add(to: router)
+        let metrics = TrackerMetrics(registry: registry, traffic: traffic, counters: counters)
+        router.get("metrics") { _, _ in metrics.text.response }
         CatalogRoutes(
             catalog: catalog,
             token: settings.publishToken,

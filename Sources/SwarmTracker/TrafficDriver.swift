@@ -21,6 +21,10 @@ struct TrafficDriver: Sendable {
         return book.withLock { $0.enter(report, in: swarm, at: now) }
     }
 
+    var totals: (reporters: Int, levels: LevelBytes) {
+        book.withLock { (reporters: $0.reporterCount, levels: $0.levels) }
+    }
+
     func traffic(of swarm: SwarmID) -> SwarmTraffic? { book.withLock { $0.traffic(of: swarm) } }
 
     /// Takes a place for receiving a report while `body` runs; nil when all are taken.

@@ -8,12 +8,19 @@ internal import SwarmRuntime
 struct TrafficRoutes: Sendable {
     let traffic: TrafficDriver
     let reportByteCountMax: Int
+    let counters: TrackerCounters
 
     func add(to router: Router<TrackerContext>) {
         router.post("api/v1/swarms/:swarm/traffic") { request, context in
-            let swarm = try SwarmRoutes.swarm(context)
-            let report = try await report(request)
-            return try reply(traffic.enter(report, in: swarm))
+            counters.reports.add(1)
+            do {
+                let swarm = try SwarmRoutes.swarm(context)
+                let report = try await report(request)
+                return try reply(traffic.enter(report, in: swarm))
+            } catch {
+                counters.refusedReports.add(1)
+                throw error
+            }
         }
     }
 

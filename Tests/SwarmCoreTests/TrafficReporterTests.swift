@@ -42,7 +42,7 @@ struct TrafficReporterTests {
     @Test("while figures grow a report comes every interval, and no sooner")
     func pace() {
         var reporter = reporter()
-        reporter.found(url, at: at(0))
+        reporter.found(url, life: 1, at: at(0))
         let times = reports(of: &reporter, until: at(60)) { Int($0.nanoseconds) }
         #expect(times.count >= 11)
         #expect(times[0] < at(5))
@@ -52,16 +52,27 @@ struct TrafficReporterTests {
     @Test("the same figures are said again once a minute only")
     func heartbeat() {
         var reporter = reporter()
-        reporter.found(url, at: at(0))
+        reporter.found(url, life: 1, at: at(0))
         let times = reports(of: &reporter, until: at(300)) { _ in 7 }
         #expect(times.count == 5)
         for (a, b) in zip(times, times.dropFirst()) { #expect(b - a == .seconds(60)) }
     }
 
+    @Test("a tracker that restarted is told the same figures again, and soon")
+    func restarted() {
+        var reporter = reporter()
+        reporter.found(url, life: 1, at: at(0))
+        #expect(reports(of: &reporter, until: at(20)) { _ in 7 }.count == 1)
+        reporter.found(url, life: 1, at: at(20))
+        #expect(reports(of: &reporter, until: at(30)) { _ in 7 }.isEmpty)
+        reporter.found(url, life: 2, at: at(30))
+        #expect(reports(of: &reporter, until: at(36)) { _ in 7 }.count == 1)
+    }
+
     @Test("a tracker slows its peers down, within a limit")
     func slowedDown() {
         var reporter = reporter()
-        reporter.found(url, at: at(0))
+        reporter.found(url, life: 1, at: at(0))
         let slow = reports(
             of: &reporter,
             until: at(1000),
@@ -75,7 +86,7 @@ struct TrafficReporterTests {
     @Test("one report at a time; failures wait longer each time, and figures are not lost")
     func failures() {
         var reporter = reporter()
-        reporter.found(url, at: at(0))
+        reporter.found(url, life: 1, at: at(0))
         var now = at(10)
         #expect(reporter.poll(figure: 1, at: now) == url)
         #expect(reporter.poll(figure: 2, at: now) == nil)
@@ -96,7 +107,7 @@ struct TrafficReporterTests {
     @Test("a tracker that knows no reports is left alone")
     func refused() {
         var reporter = reporter()
-        reporter.found(url, at: at(0))
+        reporter.found(url, life: 1, at: at(0))
         _ = reporter.poll(figure: 1, at: at(10))
         reporter.refused(url)
         #expect(reporter.deadline == nil)
@@ -106,8 +117,8 @@ struct TrafficReporterTests {
     @Test("on leaving each tracker is told once, and then nothing more")
     func leaving() {
         var reporter = reporter()
-        for number in 0..<20 { reporter.found("http://t\(number)/announce", at: at(0)) }
-        reporter.found("http://t0/announce", at: at(0))
+        for number in 0..<20 { reporter.found("http://t\(number)/announce", life: 1, at: at(0)) }
+        reporter.found("http://t0/announce", life: 1, at: at(0))
         #expect(reporter.stop(figure: 5).count == reporter.settings.trackersMax)
         #expect(reporter.stop(figure: 6).isEmpty)
         #expect(reporter.poll(figure: 7, at: at(100)) == nil)

@@ -14,8 +14,9 @@ python="$venv/bin/python"
 # Debian packages: those of Package.swift's system libraries, the tools to find them, and openssl for
 # the certificates of tests.
 system_packages=(libssl-dev libxxhash-dev pkg-config openssl)
-# Python packages: the other BitTorrent client, the reader of weights, and the test runner.
-python_packages=('libtorrent==2.1.*' safetensors numpy pytest)
+# Python packages: the other BitTorrent client, the readers of weights and of metrics, and the
+# test runner.
+python_packages=('libtorrent==2.1.*' safetensors numpy pytest prometheus-client)
 
 say() { printf '%s\n' "$*"; }
 
@@ -71,7 +72,7 @@ setup_system() {
 }
 
 python_is_ready() {
-    "$python" -c 'import libtorrent, numpy, pytest, safetensors
+    "$python" -c 'import libtorrent, numpy, prometheus_client, pytest, safetensors
 assert libtorrent.version.startswith("2.1.")' > /dev/null 2>&1
 }
 

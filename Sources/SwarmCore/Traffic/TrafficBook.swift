@@ -15,6 +15,8 @@ package struct TrafficBook: Sendable {
     package private(set) var reporterCount = 0
     /// Entries of the last reports of all reporters.
     package private(set) var entryCount = 0
+    /// What all peers received since the tracker started, forgotten swarms included.
+    package private(set) var levels = LevelBytes()
     private var lastSweep: Instant?
 
     package init(settings: TrafficBookSettings = .init()) { self.settings = settings }
@@ -105,8 +107,10 @@ package struct TrafficBook: Sendable {
         at now: Instant
     ) {
         let known = swarms[swarm]!.reporters[id]
-        swarms[swarm]!.received.addIncrease(from: known?.received, to: received)
-        swarms[swarm]!.sent.addIncrease(from: known?.sent, to: sent)
+        let more = received.increase(since: known?.received)
+        levels.add(LevelBytes(more))
+        swarms[swarm]!.received.add(more)
+        swarms[swarm]!.sent.add(sent.increase(since: known?.sent))
         let refetched = max(0, report.refetchedBytes - (known?.refetchedBytes ?? 0))
         swarms[swarm]!.refetchedBytes.addClamped(refetched)
         swarms[swarm]!.reportedAt = now
@@ -157,14 +161,18 @@ package struct TrafficBook: Sendable {
     private mutating func sweep(at now: Instant) {
         if let lastSweep, now < lastSweep + .seconds(1) { return }
         lastSweep = now
+        let settings = settings
         for id in swarms.keys {
-            for (reporter, known) in swarms[id]!.reporters {
+            var (reporters, entries) = (0, 0)
+            swarms[id]!.reporters.removeAll { _, known in
                 let patience = known.isGone ? settings.goneMin : settings.silenceMax
-                guard known.reportedAt + patience <= now else { continue }
-                swarms[id]!.reporters.removeValue(forKey: reporter)
-                reporterCount -= 1
-                entryCount -= known.entryCount
+                guard known.reportedAt + patience <= now else { return false }
+                reporters += 1
+                entries += known.entryCount
+                return true
             }
+            reporterCount -= reporters
+            entryCount -= entries
         }
         guard swarms.count >= settings.swarmsMax,
             let oldest = swarms.min(by: { $0.value.reportedAt < $1.value.reportedAt }),
@@ -224,28 +232,28 @@ extension TrafficBook.Sums {
 }
 
 extension TrafficLedger {
-    /// Adds what each entry of a later state of another ledger has more than an earlier state.
-    fileprivate mutating func addIncrease(from earlier: TrafficLedger?, to later: TrafficLedger) {
-        for var entry in later.entries {
-            let before = earlier?.entry(like: entry)
+    /// What each entry has more than in an earlier state.
+    fileprivate func increase(since earlier: TrafficLedger?) -> TrafficLedger {
+        guard let earlier else { return self }
+        var more = TrafficLedger(entriesMax: entriesMax)
+        for var entry in entries {
+            let before = earlier.entry(like: entry)
             entry.bytes = max(0, entry.bytes - (before?.bytes ?? 0))
-            entry.duplicateBytes = max(0, entry.duplicateBytes - (before?.duplicateBytes ?? 0))
-            if entry.bytes > 0 || entry.duplicateBytes > 0 { add(entry) }
+            let duplicates = entry.duplicateBytes - (before?.duplicateBytes ?? 0)
+            entry.duplicateBytes = max(0, duplicates)
+            if entry.bytes > 0 || entry.duplicateBytes > 0 { more.add(entry) }
         }
-        addOther(
+        more.addOther(
             Amount(
-                bytes: max(0, later.other.bytes - (earlier?.other.bytes ?? 0)),
-                duplicateBytes: max(
-                    0,
-                    later.other.duplicateBytes - (earlier?.other.duplicateBytes ?? 0)
-                )
+                bytes: max(0, other.bytes - earlier.other.bytes),
+                duplicateBytes: max(0, other.duplicateBytes - earlier.other.duplicateBytes)
             )
         )
+        return more
     }
 
-    /// Makes every entry at least as large as that of an earlier state.
+    /// Makes every entry at least as large as in an earlier state.
     fileprivate mutating func raise(to earlier: TrafficLedger) {
-        let late = self
-        addIncrease(from: late, to: earlier)
+        add(earlier.increase(since: self))
     }
 }

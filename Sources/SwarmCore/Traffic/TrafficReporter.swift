@@ -24,6 +24,7 @@ package struct TrafficReporter: Sendable {
 
     private struct Tracker: Hashable, Sendable {
         let url: String
+        var life: UInt64
         var due: Instant
         /// The figure of the report under way.
         var underWay: Int?
@@ -44,17 +45,24 @@ package struct TrafficReporter: Sendable {
         self.random = random
     }
 
-    /// A tracker of ours answered an announce: it takes reports.
-    package mutating func found(_ url: String, at now: Instant) {
-        guard !isStopped, trackers.count < settings.trackersMax,
-            !trackers.contains(where: { $0.url == url })
-        else { return }
+    /// A tracker of ours answered an announce: it takes reports. `life` is drawn anew by each of
+    /// its processes: a new one knows nothing, and is told without waiting for news.
+    package mutating func found(_ url: String, life: UInt64, at now: Instant) {
+        guard !isStopped else { return }
         // Spread over an interval, so that a fleet that starts together does not report together.
         let part = Double.random(in: 0..<1, using: &random)
-        let wait = Double(settings.interval.nanoseconds) * part
-        trackers.append(
-            Tracker(url: url, due: now + .nanoseconds(Int64(wait)), interval: settings.interval)
-        )
+        let due = now + .nanoseconds(Int64(Double(settings.interval.nanoseconds) * part))
+        if let index = trackers.firstIndex(where: { $0.url == url }) {
+            guard trackers[index].life != life else { return }
+            trackers[index].life = life
+            trackers[index].said = nil
+            trackers[index].saidAt = nil
+            trackers[index].due = due
+        } else if trackers.count < settings.trackersMax {
+            trackers.append(
+                Tracker(url: url, life: life, due: due, interval: settings.interval)
+            )
+        }
     }
 
     /// The tracker to report to now, if any. `figure` is any number that grows with what there is

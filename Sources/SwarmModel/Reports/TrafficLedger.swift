@@ -98,6 +98,11 @@ package struct TrafficLedger: Hashable, Sendable {
         }
     }
 
+    package mutating func add(_ ledger: TrafficLedger) {
+        for entry in ledger.entries { add(entry) }
+        addOther(ledger.other)
+    }
+
     /// Enters `bytes` received at `to`, all of use there.
     package mutating func book(_ bytes: Int, from: Locality, to: Locality, kind: Kind) {
         add(Entry(from: from, to: to, kind: kind, bytes: bytes))

@@ -1,0 +1,69 @@
+internal import SwarmCore
+internal import SwarmModel
+internal import SwarmRuntime
+internal import Synchronization
+
+/// What the tracker has answered since it started.
+final class TrackerCounters: Sendable {
+    let announces = Atomic<Int>(0)
+    let refusedAnnounces = Atomic<Int>(0)
+    let reports = Atomic<Int>(0)
+    let refusedReports = Atomic<Int>(0)
+}
+
+/// The tracker's metrics as text; the names are documented in Docs/Operations.md.
+struct TrackerMetrics: Sendable {
+    let registry: RegistryDriver
+    let traffic: TrafficDriver
+    let counters: TrackerCounters
+
+    var text: MetricsText {
+        var text = MetricsText()
+        let (swarms, peers) = registry.counts
+        text.add("shoal_tracker_swarms", .gauge, help: "Swarms with members.", swarms)
+        text.add("shoal_tracker_peers", .gauge, help: "Members of all swarms.", peers)
+        text.add(
+            "shoal_tracker_announces_total",
+            .counter,
+            help: "Announces answered, by result.",
+            Self.results(counters.announces, counters.refusedAnnounces)
+        )
+        text.add(
+            "shoal_tracker_traffic_reports_total",
+            .counter,
+            help: "Reports of traffic answered, by result.",
+            Self.results(counters.reports, counters.refusedReports)
+        )
+        let (reporters, levels) = traffic.totals
+        text.add(
+            "shoal_tracker_traffic_reporters",
+            .gauge,
+            help: "Lives of peers whose last report is kept.",
+            reporters
+        )
+        text.add(
+            "shoal_tracker_traffic_bytes_total",
+            .counter,
+            help: "Payload bytes that peers received, by nearest domain shared and kind.",
+            levels.all.map {
+                MetricsText.Sample(
+                    $0.bytes,
+                    [("level", $0.level.rawValue), ("kind", $0.kind.rawValue)]
+                )
+            }
+        )
+        return text
+    }
+
+    private static func results(
+        _ all: borrowing Atomic<Int>,
+        _ refused: borrowing Atomic<Int>
+    ) -> [MetricsText.Sample] {
+        // Read first: a refusal is counted after its request.
+        let refused = refused.value
+        return [
+            MetricsText.Sample(max(0, all.value - refused), [("result", "ok")]),
+            MetricsText.Sample(refused, [("result", "refused")]),
+        ]
+    }
+}
