@@ -22,7 +22,7 @@ package struct SwarmSettings: Hashable, Sendable {
     package var keepAliveInterval = Duration.seconds(60)
     /// Silence after which a connection is closed.
     package var idleCloseAfter = Duration.seconds(150)
-    /// Which connections must be TLS. TLS costs about as much processor time again as plaintext.
+    /// Which connections must be TLS. TLS costs encryption and three copies at each end.
     package var transportPolicy = TransportPolicy.plain
 
     // MARK: Requests
