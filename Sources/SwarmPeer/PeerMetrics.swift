@@ -1,3 +1,4 @@
+import SwarmCore
 import SwarmModel
 import SwarmRuntime
 
