@@ -27,7 +27,8 @@ enum ExitStatus: Int32, CaseIterable {
     /// The table that `shoal --help` ends with.
     static let documentation = """
         Exit status: 0 done, 1 failed, 3 content does not match its hashes, 4 not found, \
-        5 the name is taken by other content, 6 interrupted, 7 nobody answered, \
+        5 the name is taken by other content, 6 interrupted, 7 nobody answered; of simulate \
+        10 an invariant violated, 11 a host stalled, 12 a target missed, 13 a crash; \
         64 wrong command line.
         """
 }

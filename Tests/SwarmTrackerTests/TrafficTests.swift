@@ -139,7 +139,7 @@ struct TrafficTests {
             let cases = [
                 ("", "not valid JSON"), ("[]", "not an object"), ("{}", "has no '"),
                 (good.replacing("\"bytes\":5", with: "\"bytes\":-5"), "'gcp'"),
-                (good.replacing("\"bytes\":5", with: "\"bytes\":1e99"), "bytes"),
+                (good.replacing("\"bytes\":5", with: "\"bytes\":1e99"), "is no report"),
                 (good.replacing("\"peer\":\"01", with: "\"peer\":\"xx"), "peer is not 40"),
                 (good.replacing("\"gcp\"", with: "\"a//b\""), "empty label"),
                 (good.replacing("\"kind\":\"peer\"", with: "\"kind\":\"moon\""), "kind"),
