@@ -9,9 +9,6 @@ import pytest
 SHORT = [
     "cold-start-small",
     "late-joiners",
-    "kill-seed-at-60",
-    "kill-importers",
-    "partition-and-heal",
     "corrupt-peer",
 ]
 
