@@ -63,13 +63,10 @@ struct MiniSwarmTests {
         for seed in seeds { Self.check(seed) }
     }
 
-    @Test(
-        "swarms with origins finish, without a seed too, and blame the origin that lies",
-        .enabled(if: setting("SHOAL_ORIGIN_SEEDS") != nil)
-    )
+    @Test("swarms with origins finish, without a seed too, and blame the origin that lies")
     func origins() {
         var seen: [String: Int] = [:]
-        for seed in 1...UInt64(Self.setting("SHOAL_ORIGIN_SEEDS") ?? 80) {
+        for seed in 1...UInt64(Self.setting("SHOAL_ORIGIN_SEEDS") ?? 40) {
             let world = Self.check(seed, hasOrigins: true)
             seen.merge(world.checker.sights, uniquingKeysWith: +)
         }
