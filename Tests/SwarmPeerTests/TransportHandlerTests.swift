@@ -62,6 +62,25 @@ struct TransportHandlerTests {
         }
     }
 
+    /// The end of a refused dial's channel may be heard of before the system's word on it.
+    @Test("a channel that was never connected leaves it to the dialer to say why")
+    func neverConnected() throws {
+        struct Refused: Error {}
+        let channel = EmbeddedChannel()
+        let opened = channel.eventLoop.makePromise(of: Void.self)
+        let handler = PeerConnectionHandler(
+            role: .dialling(End(Fixture.them).context, opened),
+            remote: Fixture.loopback,
+            resources: TransportResources(group: channel.eventLoop),
+            on: channel.eventLoop
+        )
+        try channel.pipeline.syncOperations.addHandler(handler)
+        channel.close(promise: nil)
+        channel.embeddedEventLoop.run()
+        opened.fail(Refused())
+        #expect(throws: Refused.self) { try opened.futureResult.wait() }
+    }
+
     @Test("one burst is delivered in one call")
     func oneBurst() throws {
         let end = End(Fixture.us)

@@ -149,12 +149,14 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     private func finish() {
         let reason = closeReason ?? .remoteClosed
         closeReason = reason
-        deadline?.cancel()
-        deadline = nil
-        if case .dialling(_, let opened) = role {
+        // Without a deadline there never was a connection, and the dialer knows better why: the end
+        // of the channel may come here before the system's word reaches it.
+        if deadline != nil, case .dialling(_, let opened) = role {
             // Does nothing when the promise was kept.
             opened.fail(reason)
         }
+        deadline?.cancel()
+        deadline = nil
         guard case .open(let session) = phase else {
             if case .handshaking = phase, isAccepted { reportRefusal(reason) }
             phase = .closed

@@ -166,8 +166,8 @@ extension LabRun {
     private static let counterFloorShare = 0.05
     /// Requests, haves, announces and status of a short run, which the ledgers do not count.
     private static let controlBytesMax = 256.0 * 1024
-    /// What a full queue further out drops has been counted on its way out of the inner domains, and
-    /// is counted again when it is sent again. On the way in, the last queue is the one that counts.
+    /// What a full queue further out drops has been counted on its way out of the inner domains,
+    /// and is counted again when it is sent again. On the way in, the last queue decides.
     private static let resentShareMax = 0.15
 
     private mutating func checkBoundaries(_ boundaries: [TestnetReport.Boundary]) {
