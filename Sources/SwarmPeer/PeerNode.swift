@@ -286,7 +286,7 @@ package actor PeerNode {
         }
         let store = store
         let discarded = info
-        try await onThread {
+        try await afterRelease {
             if stored.state == .complete {
                 try store.remove(reference)
             } else if let discarded {
@@ -296,6 +296,19 @@ package actor PeerNode {
             }
         }
         logger.info("removed", metadata: ["version": "\(reference)"])
+    }
+
+    /// Connections let go of a version's files a moment after they were told to close, each on its
+    /// own event loop: a removal that finds them in use tries again, for two seconds at most.
+    private func afterRelease(_ removal: @escaping @Sendable () throws -> Void) async throws {
+        for _ in 0..<100 {
+            do {
+                return try await onThread(removal)
+            } catch let error as StorageError where error.code == .inUse {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+        try await onThread(removal)
     }
 
     package func statuses() async -> [SwarmStatus] {
