@@ -59,7 +59,7 @@ package enum OriginLocation: Hashable, Sendable, CustomStringConvertible {
         if scheme != "s3", rest.contains(where: { $0 == "?" || $0 == "#" }) { throw .query }
         let host = rest.prefix { $0 != "/" }
         guard !host.contains("@") else { throw .credentials }
-        guard host.isEmpty == (scheme == "file") else { throw .host }
+        guard host.isEmpty == (scheme == "file"), host != ".", host != ".." else { throw .host }
         let tail = rest.dropFirst(host.count)
         return "\(scheme)://\(host.lowercased())/" + (try path(tail.dropFirst()))
     }
