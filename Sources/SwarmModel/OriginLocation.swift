@@ -38,19 +38,23 @@ package enum OriginLocation: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// Parses a URL, `ORIGIN` or `ORIGIN:PATH`. A slash at the end is added.
+    /// Parses a URL, `ORIGIN` or `ORIGIN:PATH`. A slash at the end is added, and counts.
     package init(_ text: String) throws(Flaw) {
-        guard (1...Self.byteCountMax).contains(text.utf8.count) else { throw .length }
+        self = try Self.parse(text)
+        guard description.utf8.count <= Self.byteCountMax else { throw .length }
+    }
+
+    private static func parse(_ text: String) throws(Flaw) -> OriginLocation {
+        guard (1...byteCountMax).contains(text.utf8.count) else { throw .length }
         guard text.utf8.allSatisfy({ $0 > 32 && $0 != 127 && $0 != UInt8(ascii: "\\") }) else {
             throw .character
         }
         if let found = text.firstRange(of: "://") {
-            self = .url(try Self.url(text[..<found.lowerBound], text[found.upperBound...]))
-            return
+            return .url(try url(text[..<found.lowerBound], text[found.upperBound...]))
         }
         let parts = text.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         guard let id = OriginID(parts[0]) else { throw .name }
-        self = .named(id, path: parts.count > 1 ? try Self.path(parts[1]) : "")
+        return .named(id, path: parts.count > 1 ? try path(parts[1]) : "")
     }
 
     private static func url(_ scheme: Substring, _ rest: Substring) throws(Flaw) -> String {
