@@ -73,7 +73,7 @@ let package = Package(
             name: "SwarmRuntime",
             dependencies: [
                 "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"),
-                .hummingbird, .httpClient, .system, .ssl, "COpenSSL",
+                .hummingbird, .hummingbirdCore, .httpClient, .system, .ssl, .logging, "COpenSSL",
             ]
         ),
         .target(
@@ -153,7 +153,8 @@ let package = Package(
             name: "SwarmTrackerTests",
             dependencies: [
                 "SwarmTracker", "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .logging,
-                .httpClient, .lifecycle, .nio("NIOCore"), .nio("NIOHTTP1"),
+                .httpClient, .hummingbirdCore, .lifecycle, .nio("NIOCore"), .nio("NIOEmbedded"),
+                .nio("NIOHTTP1"),
             ]
         ),
     ],
@@ -180,5 +181,6 @@ extension Target.Dependency {
     static let lifecycle = product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
     static let ssl = product(name: "NIOSSL", package: "swift-nio-ssl")
     static let hummingbird = product(name: "Hummingbird", package: "hummingbird")
+    static let hummingbirdCore = product(name: "HummingbirdCore", package: "hummingbird")
     static let httpClient = product(name: "AsyncHTTPClient", package: "async-http-client")
 }

@@ -83,6 +83,7 @@ package struct PeerAPI: Service {
             }
         let application = Application(
             router: router(),
+            server: .stoppable(),
             configuration: ApplicationConfiguration(address: bind, serverName: "shoal"),
             onServerRunning: { channel in
                 let port = channel.localAddress?.port

@@ -112,7 +112,7 @@ package struct TrackerDaemon: Service {
     private func application() -> some ApplicationProtocol {
         Application(
             router: router(),
-            server: .http1(
+            server: .stoppable(
                 configuration: .init(
                     idleTimeout: .nanoseconds(settings.idleTimeout.nanoseconds),
                     httpDecoderConfiguration: .init(

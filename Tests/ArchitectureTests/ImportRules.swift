@@ -35,7 +35,8 @@ enum ImportRules {
         platform + [
             "NIO", "NIOCore", "NIOPosix", "NIOConcurrencyHelpers", "NIOFoundationCompat",
             "NIOHTTP1",
-            "Hummingbird", "HTTPTypes", "AsyncHTTPClient", "Logging", "Metrics", "ServiceLifecycle",
+            "Hummingbird", "HummingbirdCore", "HTTPTypes", "AsyncHTTPClient", "Logging", "Metrics",
+            "ServiceLifecycle",
             "UnixSignals", "Foundation", "FoundationEssentials",
         ]
 

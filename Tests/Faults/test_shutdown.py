@@ -30,6 +30,16 @@ def test_a_tracker_with_open_connections(shoal, number):
 
 
 @BOTH
+def test_a_tracker_that_is_told_to_stop_while_it_accepts(shoal, number):
+    for attempt in range(40):
+        tracker = shoal.tracker()
+        with socket.create_connection(tracker.endpoint) as accepted:
+            accepted.sendall(b"GET /announce?info_ha")
+            time.sleep(attempt % 10 * 0.0003)
+            assert end(tracker, number) == 0
+
+
+@BOTH
 def test_a_peer_daemon(shoal, number):
     tracker = shoal.tracker()
     peer = shoal.peer("--tracker", tracker.url, "--locality", "aws/us-east-1/rack1")

@@ -63,33 +63,8 @@ struct Peer: AsyncParsableCommand {
                 logger: logger,
                 onListening: { api in Self.say(node, api: api, isJSON: isJSON) }
             )
-            try await Self.run(service, until: signals, logger)
+            try await signals.serve(service, grace: .seconds(1), logger: logger)
             return true
-        }
-    }
-
-    /// Serves the API until a signal comes, and then gives open requests a second. The server is
-    /// asked to stop rather than cancelled, which it would report as an error.
-    private static func run(
-        _ service: PeerAPI,
-        until signals: Interrupt.Signals,
-        _ logger: Logger
-    ) async throws {
-        var quiet = logger
-        quiet.logLevel = .error
-        var configuration = ServiceGroupConfiguration(
-            services: [.init(service: service)],
-            logger: quiet
-        )
-        configuration.maximumGracefulShutdownDuration = .seconds(1)
-        let group = ServiceGroup(configuration: configuration)
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask {
-                await signals.first()
-                await group.triggerGracefulShutdown()
-            }
-            defer { tasks.cancelAll() }
-            try await group.run()
         }
     }
 

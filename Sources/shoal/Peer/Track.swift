@@ -47,6 +47,7 @@ struct Track: AsyncParsableCommand {
         }
         let logger = log.logger("shoal.tracker", preset: .info)
         let isJSON = json
+        let signals = Interrupt.watch()
         do {
             let daemon = try TrackerDaemon(
                 settings: settings,
@@ -54,7 +55,7 @@ struct Track: AsyncParsableCommand {
                 logger: logger,
                 onListening: { endpoint in Self.say("http://\(endpoint)", isJSON: isJSON) }
             )
-            try await Interrupt.untilSignal { try await daemon.run() }
+            try await signals.serve(daemon, logger: logger)
         } catch let error as TrackerError {
             throw CommandFailure(.failure, error.message)
         }

@@ -1,5 +1,7 @@
 @preconcurrency import Dispatch
 import Foundation
+import Logging
+import ServiceLifecycle
 import SwarmRuntime
 
 /// Turns SIGINT and SIGTERM into cancellation for the time of one piece of work.
@@ -50,16 +52,32 @@ enum Interrupt {
             for await _ in stream { break }
             continuation.finish()
         }
-    }
 
-    /// Runs a daemon; a signal cancels it, which is how it ends well.
-    static func untilSignal(_ work: @escaping @Sendable () async throws -> Void) async throws {
-        do {
-            _ = try await cancelling {
-                try await work()
-                return true
+        /// Runs a daemon until a signal comes. It is asked to stop, not cancelled: a server that is
+        /// cancelled drops the connections it has just accepted, and calls its end an error. After
+        /// `grace`, where one is given, it is cancelled all the same.
+        func serve(
+            _ service: some Service,
+            grace: Duration? = nil,
+            logger: Logger
+        ) async throws {
+            var quiet = logger
+            quiet.logLevel = .error
+            var configuration = ServiceGroupConfiguration(
+                services: [.init(service: service)],
+                logger: quiet
+            )
+            configuration.maximumGracefulShutdownDuration = grace
+            let group = ServiceGroup(configuration: configuration)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask {
+                    await first()
+                    await group.triggerGracefulShutdown()
+                }
+                defer { tasks.cancelAll() }
+                try await group.run()
             }
-        } catch let failure as CommandFailure where failure == .interrupted {}
+        }
     }
 }
 
@@ -72,8 +90,10 @@ private final class SignalWatch: Sendable {
     let receiver = Locked<AsyncStream<Void>.Continuation?>(nil)
     private let sources: [any DispatchSourceSignal]
 
+    /// Returns once the system hands signals to the sources: until then they are ignored.
     private init() {
         let receiver = receiver
+        let registered = DispatchGroup()
         sources = [SIGINT, SIGTERM].map { number in
             // The default action would end the process before the source hears of the signal.
             signal(number, SIG_IGN)
@@ -83,8 +103,11 @@ private final class SignalWatch: Sendable {
                     case .enqueued = continuation.yield()
                 else { _exit(ExitStatus.interrupted.rawValue) }
             }
+            registered.enter()
+            source.setRegistrationHandler { registered.leave() }
             return source
         }
         for source in sources { source.resume() }
+        registered.wait()
     }
 }

@@ -1,0 +1,60 @@
+package import HummingbirdCore
+package import Logging
+package import NIOCore
+
+extension HTTPServerBuilder {
+    /// HTTP/1.1 whose connections may be accepted while the server stops.
+    package static func stoppable(
+        configuration: HTTP1Channel.Configuration = .init()
+    ) -> HTTPServerBuilder {
+        .init { responder in
+            StoppableHTTPChannel(
+                base: HTTP1Channel(responder: responder, configuration: configuration)
+            )
+        }
+    }
+}
+
+/// Serves as `HTTP1Channel` does, and closes a connection that nobody comes to serve.
+///
+/// A server that stops lets go of the connections it has accepted but not yet handed out, and an
+/// asynchronous channel that is let go of unfinished traps the process (swift-nio issue 3481).
+package struct StoppableHTTPChannel: ServerChildChannel {
+    private let base: HTTP1Channel
+
+    package init(base: HTTP1Channel) {
+        self.base = base
+    }
+
+    /// An accepted connection; closed when it is let go of before it was served.
+    package final class Value: ServerChildChannelValue {
+        private let accepted: HTTP1Channel.Value
+        private let isServed = Locked(false)
+
+        fileprivate init(_ accepted: HTTP1Channel.Value) {
+            self.accepted = accepted
+        }
+
+        package var channel: any Channel { accepted.channel }
+
+        fileprivate func take() -> HTTP1Channel.Value {
+            isServed.withLock { $0 = true }
+            return accepted
+        }
+
+        deinit {
+            guard !isServed.withLock({ $0 }) else { return }
+            // Once it is closed it counts as finished, and may be let go of.
+            channel.closeFuture.whenComplete { [accepted] _ in withExtendedLifetime(accepted) {} }
+            channel.close(promise: nil)
+        }
+    }
+
+    package func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
+        base.setup(channel: channel, logger: logger).map { Value($0) }
+    }
+
+    package func handle(value: Value, logger: Logger) async {
+        await base.handle(value: value.take(), logger: logger)
+    }
+}
