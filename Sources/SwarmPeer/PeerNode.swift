@@ -286,7 +286,8 @@ package actor PeerNode {
         }
         let store = store
         let discarded = info
-        try await afterRelease {
+        await release(of: stored.infoHash)
+        try await onThread {
             if stored.state == .complete {
                 try store.remove(reference)
             } else if let discarded {
@@ -298,18 +299,19 @@ package actor PeerNode {
         logger.info("removed", metadata: ["version": "\(reference)"])
     }
 
-    /// Connections let go of a version's files a moment after they were told to close, each on its
-    /// own event loop: a removal that finds them in use tries again, for two seconds at most.
-    private func afterRelease(_ removal: @escaping @Sendable () throws -> Void) async throws {
-        for _ in 0..<100 {
-            do {
-                return try await onThread(removal)
-            } catch let error as StorageError where error.code == .inUse {
-                try await Task.sleep(for: .milliseconds(20))
-            }
+    /// Waits until connections have let go of a version's files, for ``releaseTimeout`` at most: a
+    /// removal that finds them in use says so.
+    private func release(of infoHash: InfoHash) async {
+        let closing = store.closing(of: infoHash)
+        await withTaskGroup { group in
+            group.addTask { for await _ in closing {} }
+            group.addTask { try? await Task.sleep(for: Self.releaseTimeout) }
+            await group.next()
+            group.cancelAll()
         }
-        try await onThread(removal)
     }
+
+    private static let releaseTimeout = Duration.seconds(2)
 
     package func statuses() async -> [SwarmStatus] {
         var result: [SwarmStatus] = []

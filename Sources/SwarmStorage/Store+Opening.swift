@@ -146,16 +146,39 @@ extension Store {
         return SourceIdentity(status)
     }
 
+    /// Ends when no holding of the version is open. Connections let go of a version's files a
+    /// moment after they were told to close, each on its own event loop.
+    package func closing(of infoHash: InfoHash) -> AsyncStream<Never> {
+        let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
+        let isOpen = state.withLock { state in
+            let isOpen = state.isOpen(infoHash)
+            if isOpen { state.closings[infoHash, default: []].append(continuation) }
+            return isOpen
+        }
+        if !isOpen { continuation.finish() }
+        return stream
+    }
+
     /// Called when the last reference to a holding goes.
     func closed(_ number: Int) {
         let version = state.withLock { state in
             state.owners = state.owners.filter { $0.value != number }
             return state.open.removeValue(forKey: number)
         }
+        guard let version else { return }
+        defer { tellWaiting(for: version.infoHash) }
         // A private partial has no journal, so nobody could ever go on with it.
-        for content in version?.contents ?? [] {
+        for content in version.contents {
             if content.isPrivatePartial { try? fileSystem.removeTree(content.partial) }
         }
+    }
+
+    private func tellWaiting(for infoHash: InfoHash) {
+        let waiting: [AsyncStream<Never>.Continuation] = state.withLock { state in
+            guard !state.isOpen(infoHash) else { return [] }
+            return state.closings.removeValue(forKey: infoHash) ?? []
+        }
+        for continuation in waiting { continuation.finish() }
     }
 }
 

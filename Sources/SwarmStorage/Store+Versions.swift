@@ -131,7 +131,7 @@ extension Store {
         _ name: String,
         _ state: State
     ) throws(StorageError) {
-        guard state.open.values.contains(where: { $0.infoHash == infoHash }) else { return }
+        guard state.isOpen(infoHash) else { return }
         throw StorageError(.inUse, "\(name) is being transferred or served; stop that first")
     }
 

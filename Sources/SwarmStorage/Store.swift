@@ -13,7 +13,13 @@ package final class Store: Sendable {
         /// The open version that fills a partial and may journal it.
         var owners: [Digest: Int] = [:]
         var open: [Int: OpenVersion] = [:]
+        /// Who waits for the last holding of a version to close.
+        var closings: [InfoHash: [AsyncStream<Never>.Continuation]] = [:]
         private var lastNumber = 0
+
+        func isOpen(_ infoHash: InfoHash) -> Bool {
+            open.values.contains { $0.infoHash == infoHash }
+        }
 
         /// A number that this process has not given out before.
         mutating func nextNumber() -> Int {

@@ -124,6 +124,29 @@ import Testing
         #expect(try other.bytes(of: two.piece(0)) == two.bytes(of: two.piece(0)))
     }
 
+    @Test(
+        "who waits for a version to close is told when its last holding goes",
+        .timeLimit(.minutes(1))
+    )
+    func closing() async throws {
+        let (one, two) = (try SampleVersion.varied(seed: 1), try SampleVersion.varied(seed: 2))
+        let store = try open()
+        let other = try store.holding(of: two.info, layers: two.layers)
+        var holdings = [
+            try store.holding(of: one.info, layers: one.layers),
+            try store.holding(of: one.info, layers: one.layers),
+        ]
+        let closing = store.closing(of: one.info.infoHash)
+        holdings.removeLast()
+        let open = #expect(throws: StorageError.self) { try store.discard(one.info) }
+        #expect(open?.code == .inUse)
+        holdings.removeLast()
+        for await _ in closing {}
+        for await _ in store.closing(of: one.info.infoHash) {}
+        try store.discard(one.info)
+        #expect(other.verified.isEmpty)
+    }
+
     @Test("discarding an unfinished version leaves nothing of it")
     func discard() throws {
         let sample = try SampleVersion.varied()
