@@ -188,7 +188,7 @@ def hashing(shoal, source, size, rounds, directory):
         rows["shoal verify"].append(
             timed(shoal.binary, "verify", shoal.reference, "--data", shoal.data(0))
         )
-    shoal.clean()
+    shoal.close()
     print("\n### Hashing\n\n| | GB/s | GB/s a core | × openssl a core |\n|---|---|---|---|")
     base = [size / GB / cpu_time for _, cpu_time in rows["openssl dgst -sha256"]]
     summary = {}
