@@ -62,7 +62,7 @@ extension SwarmDriver {
     }
 
     fileprivate func delivered(_ events: [ConnectionEvent], from id: ConnectionID) {
-        for event in events { take(event, from: id) }
+        inOneTurn { for event in events { take(event, from: id) } }
         transports[id]?.acknowledge(eventCount: events.count)
     }
 

@@ -108,6 +108,7 @@ package actor SwarmDriver {
 
     /// Nearly always the one event that is being handled.
     private var eventsDue: [SwarmEvent] = []
+    private var isInTurn = false
     private var isHandling = false
     private var timer: Scheduled<Void>?
     private var timerDue: Instant?
@@ -255,6 +256,15 @@ package actor SwarmDriver {
             perform(actions)
         }
         isHandling = false
+        if !isInTurn { schedule() }
+    }
+
+    /// Handles what came together. Its actions are carried out event by event; the timer, which no
+    /// time passes for in between, is set once.
+    func inOneTurn(_ body: () -> Void) {
+        isInTurn = true
+        body()
+        isInTurn = false
         schedule()
     }
 
