@@ -21,7 +21,7 @@ extension PiecePicker {
         if let piece = ownPiece(of: peer) ?? orphan(for: peer, having: pieces, at: level) {
             return take(blocks, of: piece, for: peer, isNewPiece: false)
         }
-        if active.count < activePiecesMax, let piece = startable(having: pieces, at: level) {
+        if hasRoom, let piece = startable(having: pieces, at: level) {
             setStartable(piece, false)
             let blockCount = geometry.blockCount(of: piece)
             setActive(piece, ActivePiece(piece: piece, blockCount: blockCount, owner: peer))
@@ -31,6 +31,18 @@ extension PiecePicker {
             return take(blocks, of: piece, for: peer, isNewPiece: false)
         }
         return nil
+    }
+
+    /// Pieces begun that nobody serves any more, beyond which they count like others.
+    package static let strandedMax = 64
+
+    /// Whether another piece may be begun. Those that nobody serves do not count: they may take for
+    /// ever, and everything else would wait for them.
+    private var hasRoom: Bool {
+        if active.count < activePiecesMax { return true }
+        guard active.count < activePiecesMax + Self.strandedMax else { return false }
+        let stranded = active.keys.count { scopes.nearest($0.number) == nil }
+        return active.count - stranded < activePiecesMax
     }
 
     private func ownPiece(of peer: ConnectionID) -> PieceIndex? {

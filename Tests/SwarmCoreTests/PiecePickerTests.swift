@@ -14,7 +14,7 @@ struct PiecePickerTests {
         try PieceGeometry(pieceLength: blocksPerPiece * block, fileLengths: lengths)
     }
 
-    /// A picker of which every piece may be started.
+    /// A picker of which every piece may be started, and is served by somebody.
     static func picker(_ geometry: PieceGeometry, activeMax: Int = 256) -> PiecePicker {
         var picker = PiecePicker(
             geometry: geometry,
@@ -24,6 +24,7 @@ struct PiecePickerTests {
             random: SeededRandom(seed: 1)
         )
         for piece in geometry.pieces { picker.release(piece) }
+        picker.scopes.completeHolderJoined(at: 0)
         return picker
     }
 
@@ -247,6 +248,21 @@ struct PiecePickerTests {
             order.append(choice.range.piece.number)
         }
         #expect(order == [2, 3, 1, 0])
+    }
+
+    @Test("a piece that nobody serves any more leaves room for another")
+    func stranded() throws {
+        let geometry = try Self.geometry([8 * Self.block], blocksPerPiece: 2)
+        var picker = Self.picker(geometry, activeMax: 1)
+        func ask(_ peer: ConnectionID) -> Bool {
+            picker.next(for: peer, having: Self.all(geometry), lengthMax: 2 * Self.block) != nil
+        }
+        #expect(ask(Self.a))
+        #expect(!ask(Self.b))
+        picker.scopes.completeHolderLeft(at: 0)
+        #expect(ask(Self.b))
+        picker.scopes.completeHolderJoined(at: 0)
+        #expect(!ask(Self.c))
     }
 
     @Test("a piece is in one state at a time, through all it may meet")

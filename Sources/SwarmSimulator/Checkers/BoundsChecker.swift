@@ -12,7 +12,8 @@ extension Simulation {
         atMost(sessions.count, settings.connectionsMax, "connections", node)
         atMost(swarm.book.diallingCount, settings.dialsMax, "dials under way", node)
         atMost(swarm.book.count, settings.knownPeersMax, "addresses", node)
-        let activeMax = settings.activePiecesMax + checks.auditsMax(swarm)
+        let activeMax =
+            settings.activePiecesMax + PiecePicker.strandedMax + checks.auditsMax(swarm)
         atMost(swarm.picker?.activeCount ?? 0, activeMax, "pieces in progress", node)
         for session in sessions {
             atMost(session.uploads.count, settings.uploadQueueLength, "uploads queued", node)

@@ -172,15 +172,26 @@ extension Simulation {
     }
 
     mutating func arrive(_ delivery: Delivery) {
-        let (connection, end) = (Int(delivery.connection), Int(delivery.end))
-        let (node, other) = (
-            Int(connections[connection][end].node), Int(connections[connection][1 - end].node)
-        )
-        if !partitions.isEmpty, isCut(node, other) {
+        let connection = Int(delivery.connection)
+        if !partitions.isEmpty,
+            isCut(
+                Int(connections[connection].first.node),
+                Int(connections[connection].second.node)
+            )
+        {
             // Sent again and again until the network is whole.
             held.append(delivery)
             return
         }
+        takeIn(delivery)
+    }
+
+    /// A packet is with the system of the host that it is for. What waited there while the process
+    /// was paused is not held up by a partition that came later: it would change places with what
+    /// was sent after it.
+    mutating func takeIn(_ delivery: Delivery) {
+        let (connection, end) = (Int(delivery.connection), Int(delivery.end))
+        let node = Int(connections[connection][end].node)
         guard connections[connection][end].isOpen else {
             // Nobody is there: the sender gets a reset, unless the network swallows it.
             if case .end = delivery.packet { return }

@@ -135,7 +135,7 @@ extension Simulation {
             switch due {
             // One tick stands for all that were missed.
             case .tick: break
-            case .delivery(let delivery): arrive(delivery)
+            case .delivery(let delivery): takeIn(delivery)
             case .mail(let node, let life, let item): open(item, Int(node), life)
             default: break
             }
