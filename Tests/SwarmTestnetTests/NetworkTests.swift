@@ -55,4 +55,20 @@ import Testing
         #expect(counter?.payloadOut == 2_000_000)
         #expect(BoundaryCounter.table(text).count == 1)
     }
+
+    @Test("what was sent again is read from the kernel's table, one host after the other")
+    func resent() {
+        let snmp = """
+            Ip: Forwarding DefaultTTL
+            Ip: 1 64
+            Tcp: RtoAlgorithm OutSegs RetransSegs InErrs
+            Tcp: 1 900 7 0
+            Udp: InDatagrams
+            Udp: 3
+
+            """
+        #expect(ResentPayload.table(snmp + snmp) == [7 * 1448, 7 * 1448])
+        #expect(ResentPayload.table("Tcp: RtoAlgorithm RetransSegs\nTcp: 1\n").isEmpty)
+        #expect(ResentPayload.table("").isEmpty)
+    }
 }

@@ -85,6 +85,7 @@ struct LabRun {
     {
         try await startAll(&group)
         let before = try await network?.counters() ?? []
+        let resentBefore = try await network?.resentBytes() ?? []
         let processorBefore = ProcessorTimes.now
         start = clock.now
         for host in unjoined.keys.sorted() { try join(host) }
@@ -100,8 +101,10 @@ struct LabRun {
         let processor = ProcessorTimes.now - processorBefore
         // Acknowledgements of the last bytes may still be under way; payload is not.
         let after = try await network?.counters() ?? []
+        let resent = try await network?.resentBytes() ?? []
         return Measurement(
             counters: zip(after, before).map { $0 - $1 },
+            resent: zip(resent, resentBefore).map { $0 - $1 },
             idleShare: processor.idleShare,
             seconds: elapsed.inSeconds
         )
@@ -110,6 +113,8 @@ struct LabRun {
     struct Measurement {
         /// By the index of the domain; empty on loopback.
         var counters: [BoundaryCounter]
+        /// Payload that each host has sent once more, by its index; empty on loopback.
+        var resent: [Int]
         /// Share of the machine's processors that had nothing to do.
         var idleShare: Double
         var seconds: Double

@@ -27,6 +27,10 @@ package struct TestnetReport: Encodable, Sendable {
         package var counterOut: Int
         package var ledgerIn: Int
         package var ledgerOut: Int
+        /// Payload that hosts inside, and those outside, have sent once more to whomever: the most
+        /// that the interface may have counted twice on the way out, and in.
+        package var resentInside: Int
+        package var resentOutside: Int
         package var framesIn: Int
         package var framesOut: Int
     }

@@ -62,6 +62,39 @@ package struct Network: Sendable {
         let table = BoundaryCounter.table(text)
         return plan.topology.domains.indices.map { table[plan.uplink(ofDomain: $0)] ?? .init() }
     }
+
+    /// Payload that the kernel of each host has sent once more so far, by the index of the host.
+    package func resentBytes() async throws -> [Int] {
+        let hosts = plan.topology.hosts.indices
+        let script = hosts.map { host in
+            "nsenter --net=/run/netns/\(plan.namespace(ofHost: host)) cat /proc/net/snmp\n"
+        }
+        let found = ResentPayload.table(try await Shell.run(script.joined()))
+        guard found.count == hosts.count else {
+            throw TestnetError("\(found.count) of \(hosts.count) hosts say what they sent again")
+        }
+        return found
+    }
+}
+
+/// What TCP has sent more than once, because a full queue dropped it or was thought to have.
+enum ResentPayload {
+    /// Payload of a segment: an MTU of 1,500 less the headers of IPv4 and TCP and its timestamps.
+    /// The last one of a message may be shorter, so this is the most that it can be.
+    static let segmentByteCount = 1448
+
+    /// Reads one `/proc/net/snmp` after the other (RFC 4022, tcpRetransSegs): a line of names and a
+    /// line of numbers for each protocol.
+    static func table(_ text: String) -> [Int] {
+        let lines = text.split(separator: "\n").filter { $0.hasPrefix("Tcp:") }
+            .map { $0.split(separator: " ") }
+        return stride(from: 0, to: lines.count - 1, by: 2).compactMap { index in
+            guard let column = lines[index].firstIndex(of: "RetransSegs"),
+                column < lines[index + 1].count
+            else { return nil }
+            return Int(lines[index + 1][column]).map { $0 * segmentByteCount }
+        }
+    }
 }
 
 /// What an interface between a domain and the rest has counted.
