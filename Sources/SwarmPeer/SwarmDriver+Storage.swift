@@ -90,12 +90,23 @@ extension SwarmDriver {
             }
             logger.info("complete", metadata: ["path": "\(paths[0])"])
             becomeComplete(path: paths[0].string)
+        } catch let error as StorageError where error.code == .diskFull {
+            isViewDue = true
+            storageFailed(error)
         } catch let error as StorageError {
             logger.error("the view cannot be made", metadata: ["reason": "\(error.message)"])
             resolve(.failed(error.message))
         } catch {
             logger.error("the view cannot be made", metadata: ["reason": "\(error)"])
         }
+    }
+
+    /// Makes the view for which there was no room, once the pause that followed is over. Meanwhile
+    /// every piece is here and is served.
+    func retryView() {
+        guard isViewDue, swarm.pausedUntil == nil else { return }
+        isViewDue = false
+        jobs.disk.add(.publishView)
     }
 
     private func becomeComplete(path: String?) {

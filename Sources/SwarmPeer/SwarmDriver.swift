@@ -103,6 +103,8 @@ package actor SwarmDriver {
     let startedAt: Instant
     var finishedAt: Instant?
     var resumedBytes = 0
+    /// Everything is sealed, and the disk had no room for the view.
+    var isViewDue = false
     var trackerProblem: String?
     var counters = DriverCounters()
 
@@ -256,6 +258,7 @@ package actor SwarmDriver {
             perform(actions)
         }
         isHandling = false
+        retryView()
         if !isInTurn { schedule() }
     }
 

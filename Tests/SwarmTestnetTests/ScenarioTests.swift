@@ -99,6 +99,11 @@ import Testing
             ),
             (
                 "\"seeds\": \"seed\", \"assert\": {}, \"steps\": ["
+                    + "{\"paused\": \"gcp\", \"do\": \"kill\", \"target\": \"seed\"}]",
+                "steps[0].paused: 'gcp' is no host of 't'"
+            ),
+            (
+                "\"seeds\": \"seed\", \"assert\": {}, \"steps\": ["
                     + "{\"name\": \"a\", \"after\": \"b\", \"do\": \"heal\", \"target\": \"gcp\"},"
                     + "{\"name\": \"b\", \"after\": \"a\", \"do\": \"heal\", \"target\": \"gcp\"}]",
                 "steps[0].after: is a cycle: 'a' waits for 'b' waits for 'a'"

@@ -1,3 +1,4 @@
+import Foundation
 import SwarmModel
 
 /// What a run has shown.
@@ -15,6 +16,8 @@ extension LabRun {
         let ledger = ledger
         let boundaries = boundaries(measured, ledger)
         let bound = bound
+        // A run that ends early because of something else leaves steps undone.
+        if violations.isEmpty { checkSteps() }
         checkHosts(differences)
         checkBoundaries(boundaries)
         let shared = shared(ledger, bound)
@@ -161,6 +164,16 @@ extension LabRun {
             if !records.values.contains(where: { !$0.banned.isDisjoint(with: identities) }) {
                 violations.append("nobody has banned \(name(banned))")
             }
+        }
+        for text in scenario.assertions.said where !hasSaid(text) {
+            violations.append("no host has said '\(text)'")
+        }
+    }
+
+    private func hasSaid(_ text: String) -> Bool {
+        scenario.receivers.contains { host in
+            let said = (try? String(contentsOfFile: log(host), encoding: .utf8)) ?? ""
+            return said.contains(text)
         }
     }
 

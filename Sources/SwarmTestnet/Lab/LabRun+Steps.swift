@@ -12,11 +12,20 @@ extension LabRun {
         }
     }
 
+    /// A step that never came has not shown what it is there for.
+    mutating func checkSteps() {
+        for (index, step) in scenario.steps.enumerated() where done[index] == nil {
+            violations.append("'\(step.name)' never came")
+        }
+    }
+
     private func isDue(_ trigger: Step.Trigger) -> Bool {
         switch trigger {
         case .time(let time): elapsed >= time
         case .progress(let share, let host):
             (host.map { records[$0]?.progress ?? 0 } ?? meanProgress) >= share
+        case .paused(let host):
+            records[host]?.current?.state == "paused" && records[host]?.current?.problem != nil
         case .after(let step, let wait): done[step].map { elapsed >= $0 + wait } ?? false
         }
     }

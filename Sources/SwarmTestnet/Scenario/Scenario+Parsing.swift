@@ -213,6 +213,7 @@ struct ScenarioReader {
             ratioToBound: try asked.number("ratioToBound", in: 1...1000),
             seconds: try asked.number("seconds", in: 0...7200),
             banned: try hosts(&asked, "banned") ?? [],
+            said: try asked.strings("said") ?? [],
             counterTolerance: try asked.number("counterTolerance", in: 0...100)
                 ?? Assertions.counterToleranceDefault
         )

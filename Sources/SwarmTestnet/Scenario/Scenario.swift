@@ -62,6 +62,8 @@ package struct Step: Hashable, Sendable {
         case time(Duration)
         /// When so much of the model is verified, at a host or on average at all receivers.
         case progress(Double, of: Int?)
+        /// When a host waits for its disk, and says why.
+        case paused(Int)
         /// So long after another step, by its index.
         case after(Int, Duration)
     }
@@ -116,6 +118,8 @@ package struct Assertions: Hashable, Sendable {
     package var seconds: Double?
     /// Hosts that at least one peer must have banned.
     package var banned: [Int]
+    /// Texts that each must be in the log of some host.
+    package var said: [String]
     /// Difference between the interfaces' counters and the peers' ledgers; 3 % unless the scenario
     /// breaks the counting itself, such as by cutting links.
     package var counterTolerance: Double

@@ -49,15 +49,18 @@ struct StepReader {
         let progress = try object.number("progress", in: 0...1)
         let of = try object.string("of")
         let after = try object.string("after")
+        if let paused = try object.string("paused") {
+            guard seconds == nil, progress == nil, after == nil else {
+                throw object.flaw("paused", "stands alone")
+            }
+            return .paused(try host(named: paused, "paused", object))
+        }
         if let progress {
             guard seconds == nil, after == nil else {
                 throw object.flaw("progress", "stands alone, without 'seconds' and 'after'")
             }
             guard let of else { return .progress(progress, of: nil) }
-            guard let host = topology.host(named: of) else {
-                throw object.flaw("of", "'\(of)' is no host of '\(topology.name)'")
-            }
-            return .progress(progress, of: host)
+            return .progress(progress, of: try host(named: of, "of", object))
         }
         if let after {
             guard let index = names.firstIndex(of: after) else {
@@ -66,9 +69,20 @@ struct StepReader {
             return .after(index, wait)
         }
         guard seconds != nil else {
-            throw object.flaw("", "says not when: 'seconds', 'progress' or 'after'")
+            throw object.flaw("", "says not when: 'seconds', 'progress', 'paused', 'after'")
         }
         return .time(wait)
+    }
+
+    private func host(
+        named name: String,
+        _ key: String,
+        _ object: FileObject
+    ) throws(FileFlaw) -> Int {
+        guard let host = topology.host(named: name) else {
+            throw object.flaw(key, "'\(name)' is no host of '\(topology.name)'")
+        }
+        return host
     }
 
     private static let verbs = [
