@@ -23,10 +23,14 @@ package enum GeneratedModel {
             )
         }
         let config = "{\"hidden_size\": 4096, \"seed\": \(plan.seed)}\n"
-        try Data(config.utf8).write(to: URL(fileURLWithPath: "\(directory)/config.json"))
+        try Data(config.utf8).write(to: URL(fileURLWithPath: "\(directory)/\(smallFileNames[0])"))
         let tokenizer = String(repeating: "{\"version\": \"1.0\"}\n", count: 400)
-        try Data(tokenizer.utf8).write(to: URL(fileURLWithPath: "\(directory)/tokenizer.json"))
+        let path = "\(directory)/\(smallFileNames[1])"
+        try Data(tokenizer.utf8).write(to: URL(fileURLWithPath: path))
     }
+
+    /// Come with every model, whatever the number of its large files.
+    package static let smallFileNames = ["config.json", "tokenizer.json"]
 
     /// As trainers name the parts of a large model.
     package static func fileName(_ number: Int, of count: Int) -> String {

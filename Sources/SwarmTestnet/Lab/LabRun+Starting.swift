@@ -72,8 +72,12 @@ extension LabRun {
         let shard = "\(folder(host))/shard"
         let files = FileManager.default
         try files.createDirectory(atPath: shard, withIntermediateDirectories: true)
-        for file in holder.files {
-            let name = GeneratedModel.fileName(file, of: scenario.model.fileCount)
+        var names = holder.files.map {
+            GeneratedModel.fileName($0, of: scenario.model.fileCount)
+        }
+        // A scenario numbers the large files only; somebody must have the small ones too.
+        if holder == scenario.holders.first { names += GeneratedModel.smallFileNames }
+        for name in names {
             try files.linkItem(atPath: "\(original)/\(name)", toPath: "\(shard)/\(name)")
         }
         let options = [
