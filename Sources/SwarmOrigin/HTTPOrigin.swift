@@ -159,20 +159,32 @@ package struct HTTPOrigin: OriginSource {
         case 416: return .wrongRange("status 416, as if the file were shorter")
         case 300..<400:
             return .redirected(to: response.headers.first(name: "location") ?? "")
-        case 401, 403: return .denied(what + (await code(of: response)))
-        case 404, 410: return .missing(what + (await code(of: response)))
+        case 400, 401, 403:
+            let code = await code(of: response)
+            if status == 400, !Self.tokenRefusals.contains(code) {
+                return .unexpected("status 400 for \(what)" + Self.inBrackets(code))
+            }
+            return .denied(what + Self.inBrackets(code))
+        case 404, 410: return .missing(what + Self.inBrackets(await code(of: response)))
         case 429, 500, 502, 503, 504:
             return .busy(status: status, retryAfter: Self.retryAfter(response.headers))
-        default: return .unexpected("status \(status) for \(what)" + (await code(of: response)))
+        default:
+            let code = Self.inBrackets(await code(of: response))
+            return .unexpected("status \(status) for \(what)" + code)
         }
     }
 
-    /// S3's own word for the refusal, when there is one.
+    /// S3 refuses session tokens with status 400 (Amazon S3 API Reference, "Error responses").
+    private static let tokenRefusals = ["InvalidToken", "ExpiredToken", "TokenRefreshRequired"]
+
+    private static func inBrackets(_ code: String) -> String { code.isEmpty ? "" : " (\(code))" }
+
+    /// S3's own word for the refusal; empty when there is none.
     private func code(of response: HTTPClientResponse) async -> String {
         guard let body = try? await response.body.collect(upTo: Self.refusalByteCountMax),
             let refusal = S3Codec.decodeRefusal(Array(body.readableBytesView))
         else { return "" }
-        return " (\(refusal.code))"
+        return refusal.code
     }
 
     /// RFC 9110: seconds, or a date.

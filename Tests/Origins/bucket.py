@@ -74,10 +74,16 @@ class Bucket:
         return found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]
 
     def lock(self, isLocked=True):
-        count = b"0" if isLocked else b"999999"
-        urllib.request.urlopen(
-            urllib.request.Request(f"{self.url}/moto-api/reset-auth", data=count, method="POST")
-        ).read()
+        # As a form, which is urllib's default, the body would not reach what reads it.
+        request = urllib.request.Request(
+            f"{self.url}/moto-api/reset-auth", data=b"0" if isLocked else b"999999", method="POST",
+            headers={"Content-Type": "text/plain"},
+        )  # fmt: skip
+        urllib.request.urlopen(request).read()
+
+    def reads(self):
+        """How often an object below `org/` was asked for so far."""
+        return self.process.output.count(f"GET /{self.name}/org/")
 
     def origin(self, identifier="store", **more):
         return {

@@ -57,12 +57,14 @@ class Shoal:
 
     # The subcommands.
 
-    def publish(self, source, torrent, *arguments, name=None, version="1", seconds=120):
+    def publish(
+        self, source, torrent, *arguments, name=None, version="1", seconds=120, **options
+    ):
         """Makes `torrent` from the directory `source` and ends."""
         name = name or f"org/{source.name}"
         self.succeed(
             "publish", source, "--name", name, "--version", version, "--output", torrent,
-            *arguments, seconds=seconds,
+            *arguments, seconds=seconds, **options,
         )
         assert torrent.is_file(), f"no {torrent}"
         return torrent
