@@ -9,7 +9,8 @@ from origins import config, web
 from models import MIB, assert_same, model
 from processes import endpoint_text, eventually
 from shoal import last_object, received
-from web import Nginx, WebServer
+from web import Nginx
+from web_server import WebServer
 
 
 def total(directory):

@@ -54,6 +54,19 @@ import Testing
         #expect(scenario.assertions.counterTolerance == 0.03)
     }
 
+    @Test("an origin may lie in several ways, and serves nobody")
+    func liars() throws {
+        let scenario = try parse(
+            "\"liars\": [{\"host\": \"seed\", \"lies\": [\"wrong-bytes\", \"cut\"]}], "
+                + "\"assert\": {\"requestsPerLie\": 9, \"said\": \"no\"}"
+        )
+        #expect(scenario.liars.map(\.lies) == [["wrong-bytes", "cut"]])
+        #expect(scenario.webHosts == scenario.liars.map(\.host))
+        #expect(scenario.sources.isEmpty)
+        #expect(scenario.assertions.requestsPerLie == 9)
+        #expect(scenario.assertions.said == ["no"])
+    }
+
     @Test("steps are read in order, with what triggers them")
     func steps() throws {
         let scenario = try parse(
@@ -101,6 +114,15 @@ import Testing
                 "\"seeds\": \"seed\", \"assert\": {}, \"steps\": ["
                     + "{\"paused\": \"gcp\", \"do\": \"kill\", \"target\": \"seed\"}]",
                 "steps[0].paused: 'gcp' is no host of 't'"
+            ),
+            (
+                "\"liars\": [{\"host\": \"seed\", \"lies\": [\"../x\"]}], \"assert\": {}",
+                "liars[0].lies: '../x' is none; write it in lower case with hyphens"
+            ),
+            (
+                "\"liars\": [{\"host\": \"seed\", \"lies\": [\"cut\", \"cut\"]}], "
+                    + "\"assert\": {}",
+                "liars[0].lies: has a lie twice"
             ),
             (
                 "\"seeds\": \"seed\", \"assert\": {}, \"steps\": ["

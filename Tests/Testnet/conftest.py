@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -22,7 +23,9 @@ class Testnet:
 
     def __init__(self, binary, directory):
         self.binary = binary
-        self.environment = {**os.environ, "SHOAL_TESTNET_STATE": str(directory / "state")}
+        self.environment = {
+            **os.environ, "SHOAL_TESTNET_STATE": str(directory / "state"), "SHOAL_PYTHON": sys.executable
+        }  # fmt: skip
 
     def start(self, *arguments, **options):
         command = [str(self.binary), "testnet", *map(str, arguments)]

@@ -9,8 +9,16 @@ import pytest
 SHORT = [
     "cold-start-small",
     "late-joiners",
+    "build-cluster",
+    "origin-s3-start",
+    "kill-importers",
+    "kill-seed-at-60",
+    "partition-and-heal",
     "corrupt-peer",
+    "disk-full",
 ]
+# Python packages that some need beside.
+NEEDS = {"origin-s3-start": ["moto", "boto3"]}
 
 
 NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
@@ -35,6 +43,8 @@ def test_without_root_hosts_have_networks_in_a_user_namespace(binary):
 @pytest.mark.parametrize("scenario", SHORT)
 @pytest.mark.limit(150)
 def test_scenario(testnet, scenario):
+    for module in NEEDS.get(scenario, []):
+        pytest.importorskip(module)
     report = testnet.json("run", scenario, seconds=140)
     assert report["scenario"] == scenario
     assert report["ok"] and report["violations"] == []

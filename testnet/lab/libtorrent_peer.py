@@ -61,23 +61,20 @@ def fetch_metainfo(chosen):
 
 class Ledger:
     """Payload bytes by the address that sent them. A connection that ends takes its count with it, so the
-    last one seen of each is kept."""
+    last one seen of each is kept; a peer that connects again goes on from there."""
 
     def __init__(self):
-        self.ended = collections.Counter()
-        self.open = {}
+        self.counts = {}
 
     def update(self, peers):
-        now = {(peer.ip, peer.pid): peer.total_download for peer in peers}
-        for key, count in self.open.items():
-            if now.get(key, -1) < count:
-                self.ended[key[0][0]] += count
-        self.open = now
+        for peer in peers:
+            key = (peer.ip[0], peer.pid)
+            self.counts[key] = max(peer.total_download, self.counts.get(key, 0))
 
     def by_address(self):
-        total = collections.Counter(self.ended)
-        for (endpoint, _), count in self.open.items():
-            total[endpoint[0]] += count
+        total = collections.Counter()
+        for (address, _), count in self.counts.items():
+            total[address] += count
         return total
 
 

@@ -36,24 +36,6 @@ extension LabRun {
         "http://\(address(host)):\(Self.serverPort)/model"
     }
 
-    /// What peers may read from, when there is anything.
-    var originOptions: [String] {
-        scenario.origins.isEmpty ? [] : ["--origin-config", "\(directory)/origins.json"]
-    }
-
-    func writeOriginConfiguration() throws {
-        guard !scenario.origins.isEmpty else { return }
-        let origins = scenario.origins.enumerated().map { number, host in
-            [
-                "id": "origin\(number)", "kind": "http",
-                "url": "http://\(address(host)):\(Self.serverPort)/",
-                "locality": topology.locality(ofHost: host).description,
-            ]
-        }
-        let data = try JSONEncoder().encode(["origins": origins])
-        try data.write(to: URL(fileURLWithPath: "\(directory)/origins.json"))
-    }
-
     private var originalByteCount: Int {
         let files = FileManager.default
         let names = (try? files.subpathsOfDirectory(atPath: original)) ?? []
@@ -61,23 +43,5 @@ extension LabRun {
             let size = try? files.attributesOfItem(atPath: "\(original)/\(name)")[.size] as? Int
             return sum + (size ?? 0)
         }
-    }
-
-    /// nginx that serves the directory of the model.
-    func server(_ host: Int) throws -> ProcessPlan {
-        let folder = folder(host)
-        let scratch = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map { "\($0)_temp_path \(folder)/\($0);" }.joined(separator: " ")
-        let configuration = """
-            daemon off; worker_processes 1; pid \(folder)/nginx.pid; user root;
-            error_log \(folder)/log;
-            events { worker_connections 1024; }
-            http {
-                access_log off; sendfile on; \(scratch)
-                server { listen \(address(host)):\(Self.serverPort); root \(directory); }
-            }
-            """
-        try Data(configuration.utf8).write(to: URL(fileURLWithPath: "\(folder)/nginx.conf"))
-        return plan(host, "nginx", ["nginx", "-c", "\(folder)/nginx.conf", "-p", folder])
     }
 }

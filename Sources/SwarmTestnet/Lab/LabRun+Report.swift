@@ -168,6 +168,11 @@ extension LabRun {
         for text in scenario.assertions.said where !hasSaid(text) {
             violations.append("no host has said '\(text)'")
         }
+        guard let limit = scenario.assertions.requestsPerLie else { return }
+        for (lie, count) in requestsToLiars().sorted(by: { $0.key < $1.key })
+        where !(1...limit).contains(count) {
+            violations.append("'liar-\(lie)' was asked \(count) times, not 1 to \(limit)")
+        }
     }
 
     private func hasSaid(_ text: String) -> Bool {

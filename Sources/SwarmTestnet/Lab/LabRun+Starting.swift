@@ -16,10 +16,8 @@ extension LabRun {
         }
         launch(tracker, &group)
         try await awaitText("listening on", in: scenario.tracker)
-        for server in scenario.servers + scenario.origins {
-            launch(try self.server(server), &group)
-        }
-        for server in scenario.servers + scenario.origins { try await awaitServer(server) }
+        for server in scenario.webHosts { launch(try webServer(server), &group) }
+        for server in scenario.webHosts { try await awaitServer(server) }
         try writeOriginConfiguration()
         if scenario.seeds.isEmpty { try await publish() }
         for seed in scenario.seeds { launch(self.seed(seed), &group) }
@@ -119,8 +117,11 @@ extension LabRun {
         while !answers(host) { try await checkAlive(host, until: end, "does not answer") }
     }
 
-    /// nginx writes its number once it listens.
+    /// nginx writes its number once it listens; the others say so.
     private func awaitServer(_ host: Int) async throws {
+        if !(scenario.servers + scenario.origins).contains(host) {
+            return try await awaitText("serving", in: host)
+        }
         let end = clock.now + Self.startPatience
         while !FileManager.default.fileExists(atPath: "\(folder(host))/nginx.pid") {
             try await checkAlive(host, until: end, "does not serve")
@@ -219,9 +220,7 @@ extension LabRun {
         if let length = scenario.model.pieceByteCount {
             command += ["--piece-length", "\(length)"]
         }
-        if directory == original {
-            command += scenario.origins.flatMap { ["--origin", serverURL($0)] } + originOptions
-        }
+        if directory == original { command += originLocations + originOptions }
         return command
     }
 

@@ -49,6 +49,8 @@ struct ScenarioReader {
         let libtorrentSeeds = try roles(&object, "libtorrentSeeds")
         let servers = try roles(&object, "servers")
         let origins = try roles(&object, "origins")
+        let buckets = try roles(&object, "buckets")
+        let liars = try readLiars(&object)
         let libtorrent = try roles(&object, "libtorrent")
         let curl = try roles(&object, "curl")
         guard curl.isEmpty || !servers.isEmpty else {
@@ -71,6 +73,8 @@ struct ScenarioReader {
             libtorrentSeeds: libtorrentSeeds,
             servers: servers,
             origins: origins,
+            buckets: buckets,
+            liars: liars,
             libtorrent: libtorrent,
             curl: curl,
             peers: peers,
@@ -177,6 +181,35 @@ struct ScenarioReader {
         return holders
     }
 
+    private mutating func readLiars(
+        _ object: inout FileObject
+    ) throws(FileFlaw) -> [Scenario.Liar] {
+        var liars: [Scenario.Liar] = []
+        for var liar in try object.objects("liars") {
+            guard let hosts = try hosts(&liar, "host"), hosts.count == 1 else {
+                throw liar.flaw("host", "names one host")
+            }
+            try take(hosts, liar, "host")
+            let lies = try liar.strings("lies") ?? []
+            guard !lies.isEmpty else { throw liar.flaw("lies", "names no lie") }
+            if let wrong = lies.first(where: { !Self.isLie($0) }) {
+                throw liar.flaw("lies", "'\(wrong)' is none; write it in lower case with hyphens")
+            }
+            guard Set(lies).count == lies.count else {
+                throw liar.flaw("lies", "has a lie twice")
+            }
+            liars.append(.init(host: hosts[0], lies: lies))
+            try liar.finish()
+        }
+        return liars
+    }
+
+    /// It becomes the name of a function and part of an origin's id.
+    private static func isLie(_ name: String) -> Bool {
+        (1...40).contains(name.utf8.count) && name.utf8.first != UInt8(ascii: "-")
+            && name.utf8.allSatisfy { (97...122).contains($0) || $0 == UInt8(ascii: "-") }
+    }
+
     private func readDisks(
         _ object: inout FileObject,
         _ peers: [Int]
@@ -214,6 +247,7 @@ struct ScenarioReader {
             seconds: try asked.number("seconds", in: 0...7200),
             banned: try hosts(&asked, "banned") ?? [],
             said: try asked.strings("said") ?? [],
+            requestsPerLie: try asked.integer("requestsPerLie", in: 1...1_000_000),
             counterTolerance: try asked.number("counterTolerance", in: 0...100)
                 ?? Assertions.counterToleranceDefault
         )

@@ -16,6 +16,10 @@ package struct Scenario: Hashable, Sendable {
     package var servers: [Int]
     /// Servers that our peers may read from when no peer has the bytes.
     package var origins: [Int]
+    /// Like `origins`, with a bucket instead of a web server.
+    package var buckets: [Int]
+    /// Origins that serve the model and lie, each in some ways.
+    package var liars: [Liar]
     /// Receivers that run libtorrent instead of a peer of ours, or curl from the first server.
     package var libtorrent: [Int]
     package var curl: [Int]
@@ -34,6 +38,12 @@ package struct Scenario: Hashable, Sendable {
         package var files: [Int]
     }
 
+    package struct Liar: Hashable, Sendable {
+        package var host: Int
+        /// What its servers do wrong, a server for each: functions of Tests/lib/lies.py.
+        package var lies: [String]
+    }
+
     /// Everybody who is to end up with the model.
     package var receivers: [Int] { (peers + scripted + holders.map(\.host)).sorted() }
 
@@ -42,8 +52,11 @@ package struct Scenario: Hashable, Sendable {
 
     /// Hosts that hold the model, or some of it, before anything begins.
     package var sources: [Int] {
-        seeds + libtorrentSeeds + servers + origins + holders.map(\.host)
+        seeds + libtorrentSeeds + servers + origins + buckets + holders.map(\.host)
     }
+
+    /// Hosts that serve over HTTP, and have to be up before the model is published.
+    package var webHosts: [Int] { servers + origins + buckets + liars.map(\.host) }
 }
 
 /// A model that is made for the run: incompressible files and two small ones.
@@ -120,6 +133,8 @@ package struct Assertions: Hashable, Sendable {
     package var banned: [Int]
     /// Texts that each must be in the log of some host.
     package var said: [String]
+    /// How often all hosts together may ask an origin that lies; each must be asked at all.
+    package var requestsPerLie: Int?
     /// Difference between the interfaces' counters and the peers' ledgers; 3 % unless the scenario
     /// breaks the counting itself, such as by cutting links.
     package var counterTolerance: Double
