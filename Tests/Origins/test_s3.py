@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import signal
+import urllib.parse
 
 import pytest
 
@@ -11,6 +12,7 @@ from models import MIB, assert_same, model
 from origins import config
 from processes import eventually
 from shoal import received
+from web_server import WebServer
 
 ENVIRONMENT = {
     "environment": {
@@ -154,3 +156,49 @@ def test_an_object_that_is_overwritten_in_the_middle_never_mixes(shoal, bucket, 
     bucket.s3.put_object(**key, Body=whole)
     report = shoal.pull(torrent, *flags, **places)
     assert_same(source, report["path"])
+
+
+class ChangingBucket(WebServer):
+    """A bucket whose listing is another one with each page."""
+
+    def __init__(self, pages):
+        super().__init__("/nonexistent")
+        self.pages = pages
+
+    def answer(self, handler):
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(handler.path).query)
+        keys, following = self.pages[query.get("continuation-token", ["first"])[0]]
+        entries = "".join(
+            f"<Contents><Key>org/model/{key}</Key><Size>7</Size><ETag>&quot;1&quot;</ETag></Contents>"
+            for key in keys
+        )
+        more = f"<NextContinuationToken>{following}</NextContinuationToken>" if following else ""
+        body = (
+            '<?xml version="1.0"?><ListBucketResult><Name>models</Name>'
+            f"<IsTruncated>{'true' if following else 'false'}</IsTruncated>{more}{entries}"
+            "</ListBucketResult>"
+        )
+        self.send(handler, 200, body.encode())
+
+
+@pytest.mark.parametrize(
+    ("pages", "said"),
+    [
+        ({"first": (["a", "b"], "2"), "2": (["b", "c"], None)}, "'org/model/b' comes twice"),
+        ({"first": (["c"], "2"), "2": (["a"], None)}, "'org/model/a' comes twice"),
+        ({"first": (["a"], "2"), "2": (["b"], "2")}, "the same page comes again"),
+    ],
+    ids=["a key again", "a key that is back", "a page again"],
+)
+def test_a_listing_that_changes_while_it_is_read_is_refused(shoal, source, tmp_path, pages, said):
+    with ChangingBucket(pages) as server:
+        origin = {"id": "store", "kind": "s3", "bucket": "models", "endpoint": server.url}
+        process = shoal.run(
+            "publish", source, "--name", "org/model", "--version", "1",
+            "--output", tmp_path / "no.torrent", "--origin", "store:org/model",
+            *config(tmp_path / "origins.json", origin),
+        )  # fmt: skip
+        assert process.status != 0
+        assert "store:org/model" in process.stderr and "another listing" in process.stderr
+        assert said in process.stderr, process.describe()
+        assert not (tmp_path / "no.torrent").exists()
