@@ -1,4 +1,4 @@
-"""What hosts claim about themselves: ids that are somebody else's, and places that there cannot be."""
+"""What hosts claim of themselves: ids that are somebody else's, places that there cannot be."""
 
 import contextlib
 import os

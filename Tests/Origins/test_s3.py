@@ -169,7 +169,7 @@ class ChangingBucket(WebServer):
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(handler.path).query)
         keys, following = self.pages[query.get("continuation-token", ["first"])[0]]
         entries = "".join(
-            f"<Contents><Key>org/model/{key}</Key><Size>7</Size><ETag>&quot;1&quot;</ETag></Contents>"
+            f"<Contents><Key>org/model/{key}</Key><Size>7</Size></Contents>"
             for key in keys
         )
         more = f"<NextContinuationToken>{following}</NextContinuationToken>" if following else ""

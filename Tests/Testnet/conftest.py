@@ -24,7 +24,8 @@ class Testnet:
     def __init__(self, binary, directory):
         self.binary = binary
         self.environment = {
-            **os.environ, "SHOAL_TESTNET_STATE": str(directory / "state"), "SHOAL_PYTHON": sys.executable
+            **os.environ, "SHOAL_TESTNET_STATE": str(directory / "state"),
+            "SHOAL_PYTHON": sys.executable,
         }  # fmt: skip
 
     def start(self, *arguments, **options):

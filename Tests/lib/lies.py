@@ -1,4 +1,5 @@
-"""What an origin may do wrong: each makes a `lie` for a `WebServer`, and FAULTS has what peers say of it."""
+"""What an origin may do wrong: each function makes a `lie` for a `WebServer`, and FAULTS has what
+peers say of it."""
 
 
 def whole_file(server):

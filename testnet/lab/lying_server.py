@@ -1,4 +1,5 @@
-"""A host of the laboratory whose web servers each lie in one way: a port for each lie, in the order of the arguments.
+"""A host of the laboratory whose web servers each lie in one way: a port for each lie, in the
+order of the arguments.
 
 Writes how often each was asked into a file, four times a second. Runs until it is ended.
 """

@@ -1,4 +1,5 @@
-"""A host of the laboratory that serves a directory from a bucket: moto, which speaks S3 and checks signatures.
+"""A host of the laboratory that serves a directory from a bucket: moto, which speaks S3 and checks
+signatures.
 
 Runs until it is ended.
 """
@@ -16,8 +17,8 @@ def options():
     parser = argparse.ArgumentParser()
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--directory", type=pathlib.Path, required=True, help="its name begins every key")
-    parser.add_argument("--secrets", type=pathlib.Path, required=True, help="write who may read to this file")
+    parser.add_argument("--directory", type=pathlib.Path, required=True, help="begins every key")
+    parser.add_argument("--secrets", type=pathlib.Path, required=True, help="who may read, to write")
     return parser.parse_args()
 
 
