@@ -65,6 +65,7 @@ def run(chosen, name, roles, topology, directory):
         "rack": max(copies("rack"), default=0),
         "cross_cloud": crossed("cloud"),
         "cross_region": crossed("region"),
+        "cost": report["costUSD"],
         "idle": report["processorIdle"],
     }
 
@@ -72,8 +73,8 @@ def run(chosen, name, roles, topology, directory):
 def show(rounds):
     first = next(iter(rounds[0]))
     print("\n| | last host, s | × bound | copies into a cloud | a region | a rack | copies over cloud boundaries "
-          "| region boundaries | × bytes between clouds | × time | idle |")  # fmt: skip
-    print("|---|---|---|---|---|---|---|---|---|---|---|")
+          "| region boundaries | × bytes between clouds | × time | egress | idle |")  # fmt: skip
+    print("|---|---|---|---|---|---|---|---|---|---|---|---|")
     summary = {}
     for name in rounds[0]:
         cells = [each[name] for each in rounds]
@@ -86,7 +87,8 @@ def show(rounds):
         print(
             f"| {name} | {median['seconds']:.1f} ({spread}) | {median['ratio']:.2f} | {median['cloud']:.2f} "
             f"| {median['region']:.2f} | {median['rack']:.2f} | {median['cross_cloud']:.2f} "
-            f"| {median['cross_region']:.2f} | {bytes_ratio:.2f} | {time_ratio:.2f} | {median['idle']:.0%} |"
+            f"| {median['cross_region']:.2f} | {bytes_ratio:.2f} | {time_ratio:.2f} "
+            f"| ${median['cost']:.4f} | {median['idle']:.0%} |"
         )
         summary[name] = {**median, "bytes_ratio": bytes_ratio, "time_ratio": time_ratio}
     return summary

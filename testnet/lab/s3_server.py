@@ -18,7 +18,7 @@ def options():
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--directory", type=pathlib.Path, required=True, help="begins every key")
-    parser.add_argument("--secrets", type=pathlib.Path, required=True, help="who may read, to write")
+    parser.add_argument("--secrets", type=pathlib.Path, required=True, help="who may read")
     return parser.parse_args()
 
 

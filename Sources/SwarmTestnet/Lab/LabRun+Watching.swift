@@ -6,18 +6,14 @@ extension LabRun {
     /// Asks every receiver that runs where it stands, and lets those join that have come up.
     mutating func look() async {
         for (host, since) in unjoined {
-            guard answers(host) else {
-                if clock.now - since > Self.startPatience {
-                    violations.append("\(name(host)) was started and does not answer")
-                    unjoined[host] = nil
-                }
-                continue
-            }
             do {
-                try join(host)
+                if answers(host) { try join(host) }
             } catch {
-                // It may just not listen yet; the patience above ends that.
-                continue
+                // It may just not listen yet, or be too busy; the patience ends that.
+            }
+            if unjoined[host] != nil, clock.now - since > Self.startPatience {
+                violations.append("\(name(host)) was started and does not take the wish")
+                unjoined[host] = nil
             }
         }
         for host in scenario.receivers where unjoined[host] == nil { hear(host) }

@@ -88,7 +88,8 @@ struct LabRun {
         let resentBefore = try await network?.resentBytes() ?? []
         let processorBefore = ProcessorTimes.now
         start = clock.now
-        for host in unjoined.keys.sorted() { try join(host) }
+        // Who is too busy to answer in time is asked again by `look`.
+        for host in unjoined.keys.sorted() { try? join(host) }
         say("\(scenario.receivers.count - scenario.late.count) hosts ask for the model")
         while !isOver {
             try await clock.sleep(for: Self.tick)
