@@ -56,6 +56,17 @@ import Testing
         #expect(BoundaryCounter.table(text).count == 1)
     }
 
+    @Test("every host knows all others by their Ethernet addresses")
+    func neighbours() throws {
+        let script = NetworkPlan(topology: try topology(), id: "abc").setUpScript
+        #expect(
+            script.contains("link add h1 type veth peer name eth0 address 02:00:00:00:00:01 netns")
+        )
+        #expect(
+            script.contains("neigh add 10.77.3.2 lladdr 02:00:00:00:00:01 dev eth0 nud permanent")
+        )
+    }
+
     @Test("what was sent again is read from the kernel's table, one host after the other")
     func resent() {
         let snmp = """

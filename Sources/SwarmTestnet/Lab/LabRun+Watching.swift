@@ -6,13 +6,15 @@ extension LabRun {
     /// Asks every receiver that runs where it stands, and lets those join that have come up.
     mutating func look() async {
         for (host, since) in unjoined {
+            var problem = "does not answer"
             do {
                 if answers(host) { try join(host) }
             } catch {
                 // It may just not listen yet, or be too busy; the patience ends that.
+                problem = "\(error)"
             }
             if unjoined[host] != nil, clock.now - since > Self.startPatience {
-                violations.append("\(name(host)) was started and does not take the wish")
+                violations.append("\(name(host)) was started and never joined: \(problem)")
                 unjoined[host] = nil
             }
         }

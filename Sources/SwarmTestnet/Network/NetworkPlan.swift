@@ -39,7 +39,7 @@ package struct NetworkPlan: Hashable, Sendable {
 
     /// Makes everything; run it with `sh -eu`.
     package var setUpScript: String {
-        var lines = ["ip -batch - <<END"]
+        var lines = ["neighbours='\(neighbours)'", "ip -batch - <<END"]
         lines += namespaces.map { "netns add \($0)" }
         lines += ["END", "ip -n \(fabric) -batch - <<END", "link set lo up"]
         lines.append(bridge("core"))
@@ -75,9 +75,25 @@ package struct NetworkPlan: Hashable, Sendable {
     private func port(_ host: Int) -> [String] {
         let inner = namespace(ofHost: host)
         return [
-            "link add h\(host) type veth peer name eth0 netns \(inner)",
+            "link add h\(host) type veth peer name eth0 address \(hardware(host)) netns \(inner)",
             "link set h\(host) master \(bridge(ofDomain: topology.hosts[host].domain)) up",
         ]
+    }
+
+    /// The Ethernet address of a host; locally administered.
+    private func hardware(_ host: Int) -> String {
+        let digits = String(host, radix: 16)
+        return "02:00:00:00:00:" + (digits.utf8.count < 2 ? "0" : "") + digits
+    }
+
+    /// Lines of `ip -batch` by which a host knows all others. The kernel has one table for the
+    /// neighbours of all namespaces, a thousand of them by default, and forty hosts that all talk
+    /// with each other would overflow it; entries that are permanent do not count (arp(7)).
+    private var neighbours: String {
+        topology.hosts.indices.map { host in
+            "neigh add \(topology.address(ofHost: host)) lladdr \(hardware(host)) dev eth0 "
+                + "nud permanent"
+        }.joined(separator: "\n")
     }
 
     /// Shapers of the fabric: into each domain, out of each domain, down to each host.
@@ -98,7 +114,7 @@ package struct NetworkPlan: Hashable, Sendable {
         let address = topology.address(ofHost: host)
         var lines = [
             "ip -n \(name) -batch - <<END", "link set lo up",
-            "addr add \(address)/16 dev eth0", "link set eth0 up", "END",
+            "addr add \(address)/16 dev eth0", "link set eth0 up", "$neighbours", "END",
             // Cubic is what most hosts come with; a machine may not allow it in namespaces.
             "nsenter --net=/run/netns/\(name) sh -c '"
                 + "echo cubic 2>/dev/null > /proc/sys/net/ipv4/tcp_congestion_control || true; "
