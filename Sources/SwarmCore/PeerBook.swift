@@ -46,26 +46,50 @@ package struct PeerBook: Sendable {
     package private(set) var diallingCount = 0
     /// When the next address may be dialled.
     package private(set) var deadline: Instant?
+    /// How many idle addresses wait for just that moment: most are learned together, and all are
+    /// looked at only when the last of these is not idle any more.
+    private var countAtDeadline = 0
 
-    /// Brings the two above up to date. Both are read at every event and change seldom.
+    private mutating func becomes(idleUntil until: Instant) {
+        if let deadline, deadline < until { return }
+        countAtDeadline = deadline == until ? countAtDeadline + 1 : 1
+        deadline = until
+    }
+
     private mutating func survey() {
-        diallingCount = 0
         deadline = nil
+        countAtDeadline = 0
         for entry in entries.values {
-            switch entry.state {
-            case .idle(let until): deadline = earlier(deadline, until)
-            case .dialling: diallingCount += 1
-            case .connected: break
-            }
+            if case .idle(let until) = entry.state { becomes(idleUntil: until) }
         }
     }
 
+    private mutating func set(_ endpoint: Endpoint, _ state: State?) {
+        let before = entries[endpoint]?.state
+        if let state {
+            entries[endpoint]?.state = state
+        } else {
+            entries[endpoint] = nil
+        }
+        if before == .dialling { diallingCount -= 1 }
+        if state == .dialling { diallingCount += 1 }
+        if case .idle(let until) = before, until == deadline {
+            countAtDeadline -= 1
+            if countAtDeadline == 0 {
+                survey()
+                return
+            }
+        }
+        if case .idle(let until) = state { becomes(idleUntil: until) }
+    }
+
     package mutating func learn(_ endpoints: [Endpoint], at now: Instant) {
-        defer { survey() }
         for endpoint in endpoints
         where entries[endpoint] == nil && endpoint.port != 0 && !ours.contains(endpoint) {
             guard entries.count < settings.knownPeersMax || dropWorst() else { return }
-            entries[endpoint] = Entry(state: .idle(until: max(now, banEnd(endpoint) ?? now)))
+            let until = max(now, banEnd(endpoint) ?? now)
+            entries[endpoint] = Entry(state: .idle(until: until))
+            becomes(idleUntil: until)
         }
     }
 
@@ -77,22 +101,20 @@ package struct PeerBook: Sendable {
         guard let worst = failed.max(by: { $0.value.failures < $1.value.failures }) else {
             return false
         }
-        entries[worst.key] = nil
+        set(worst.key, nil)
         return true
     }
 
     /// The connection there was one to ourselves: never dialled again.
     package mutating func isOurs(_ endpoint: Endpoint) {
-        entries[endpoint] = nil
-        survey()
+        set(endpoint, nil)
         if ours.count < Self.oursMax, !ours.contains(endpoint) { ours.append(endpoint) }
     }
 
     /// The tracker says that they left. Those we are connected to prove the contrary.
     package mutating func forget(_ endpoint: Endpoint) {
         guard case .idle = entries[endpoint]?.state else { return }
-        entries[endpoint] = nil
-        survey()
+        set(endpoint, nil)
     }
 
     /// Up to `count` addresses to dial now, those preferred first; each is marked.
@@ -102,13 +124,12 @@ package struct PeerBook: Sendable {
         at now: Instant
     ) -> [Endpoint] {
         guard count > 0, let due = deadline, due <= now else { return [] }
-        defer { survey() }
         var chosen: [Endpoint] = []
         for endpoint in preferred where chosen.count < count {
             guard case .idle(let until) = entries[endpoint]?.state, until <= now,
                 !isBanned(peer: nil, endpoint: endpoint, at: now)
             else { continue }
-            entries[endpoint]?.state = .dialling
+            set(endpoint, .dialling)
             chosen.append(endpoint)
         }
         let start = Int.random(in: 0..<entries.count, using: &random)
@@ -118,7 +139,7 @@ package struct PeerBook: Sendable {
             guard case .idle(let until) = entry.state, until <= now,
                 !isBanned(peer: nil, endpoint: endpoint, at: now)
             else { continue }
-            entries.values[index].state = .dialling
+            set(endpoint, .dialling)
             chosen.append(endpoint)
         }
         return chosen
@@ -132,8 +153,7 @@ package struct PeerBook: Sendable {
     package mutating func connected(_ endpoint: Endpoint, _ id: ConnectionID, at now: Instant) {
         learn([endpoint], at: now)
         guard entries[endpoint] != nil else { return }
-        entries[endpoint]?.state = .connected(id)
-        survey()
+        set(endpoint, .connected(id))
     }
 
     /// The connection has proven useful: the next failure starts the back-off anew.
@@ -155,8 +175,7 @@ package struct PeerBook: Sendable {
         let wait = settings.dialBackoff + ceiling * Double.random(in: 0..<1, using: &random)
         entries[endpoint]?.failures = min(failures + 1, 16)
         let until = max(now + wait, banEnd(endpoint) ?? now)
-        entries[endpoint]?.state = .idle(until: until)
-        survey()
+        set(endpoint, .idle(until: until))
     }
 
     // MARK: Bans
@@ -179,8 +198,7 @@ package struct PeerBook: Sendable {
         let end = now + duration
         bans.append(Ban(peer: peer, endpoint: endpoint, until: end, count: count))
         if let endpoint, case .idle = entries[endpoint]?.state {
-            entries[endpoint]?.state = .idle(until: end)
-            survey()
+            set(endpoint, .idle(until: end))
         }
     }
 

@@ -28,10 +28,19 @@ package struct PeerSession: Sendable {
         package static let havesMax = 1 << 16
     }
 
-    package let facts: ConnectionFacts
+    package let id: ConnectionID
+    package let isIncoming: Bool
+    private let boxedFacts: Boxed<ConnectionFacts>
     package let openedAt: Instant
     package private(set) var availability = Availability.unsaid
-    package var extended: ExtendedHandshake?
+    private var boxedHandshake = Boxed<ExtendedHandshake?>(nil)
+    /// Speaks our extensions.
+    package private(set) var isOurs = false
+    package private(set) var takesIntents = false
+    package private(set) var takesDoesNotHave = false
+    /// The longest request that it serves, and how many it queues, if it says.
+    private var theirRequestLength: Int?
+    private var theirQueueLength: Int?
     package var isUploadOnly = false
     /// It came in the clear, and only its place can allow that.
     package var mustProvePlace: Bool
@@ -60,7 +69,9 @@ package struct PeerSession: Sendable {
     /// This host needs it for its imports, or it is of the same rack.
     package var isDuty = false
     /// The narrowest domain that it shares with us.
-    package var level = 0
+    package var level = 0 {
+        didSet { barrenSince = nil }
+    }
     /// How it is counted among the holders; nil while it is not.
     package var placement: Placement?
     /// When it last got a piece or said that it fetches one.
@@ -70,11 +81,16 @@ package struct PeerSession: Sendable {
     /// Nothing is asked of it before then: it rejects while it does not choke.
     package private(set) var refusesUntil: Instant?
     private var refusals = 0
+    /// What the picker's offers were when it had nothing to ask of this peer; nil when that may
+    /// have changed since.
+    package var barrenSince: UInt64?
     /// When it was last unchoked, for rotation.
     package var unchokedAt: Instant?
 
     package init(_ facts: ConnectionFacts, at now: Instant, mustProvePlace: Bool = false) {
-        self.facts = facts
+        id = facts.id
+        isIncoming = facts.isIncoming
+        boxedFacts = Boxed(facts)
         key = Roster.key(of: facts.peer)
         self.mustProvePlace = mustProvePlace
         openedAt = now
@@ -91,17 +107,28 @@ package struct PeerSession: Sendable {
         package var isComplete: Bool
     }
 
-    package var id: ConnectionID { facts.id }
-    /// Speaks our extensions.
-    package var isOurs: Bool { extended?.requestLengthMax != nil }
+    package var facts: ConnectionFacts { boxedFacts.value }
+    package var extended: ExtendedHandshake? { boxedHandshake.value }
+
+    /// It may be asked for blocks.
+    package var isAskable: Bool { !isChoking && refusesUntil == nil && amInterested }
 
     /// The pieces the peer has; nil while that is not known.
     package var pieces: Bitfield? {
         if case .known(let pieces) = availability { pieces } else { nil }
     }
+    package func has(_ piece: PieceIndex) -> Bool {
+        if case .known(let pieces) = availability { pieces[piece] } else { false }
+    }
     /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of
     /// metadata.
-    package var isSeed: Bool { pieces.map { $0.isFull && $0.count > 0 } ?? false }
+    package var isSeed: Bool {
+        if case .known(let pieces) = availability {
+            pieces.isFull && pieces.count > 0
+        } else {
+            false
+        }
+    }
     package var hasSaidAvailability: Bool { availability != .unsaid }
 
     /// Where the peer listens, as far as it is known.
@@ -113,24 +140,33 @@ package struct PeerSession: Sendable {
 
     // An extension whose id is 0 is switched off (BEP 10).
     package var takesMetadata: Bool { extended?.metadataID ?? 0 != 0 }
-    package var takesDoesNotHave: Bool { extended?.doesNotHaveID ?? 0 != 0 }
-    package var takesIntents: Bool { extended?.intentID ?? 0 != 0 }
     package var takesUploadOnly: Bool { extended?.uploadOnlyID ?? 0 != 0 }
 
     package var locality: Locality { extended?.locality ?? .unknown }
 
     /// Bytes of one request to this peer.
     package func requestLength(_ settings: SwarmSettings, at now: Instant) -> Int {
-        guard let theirs = extended?.requestLengthMax else { return settings.foreignRequestLength }
+        guard let theirs = theirRequestLength else { return settings.foreignRequestLength }
         let isFast = pipeline.bytesPerSecond(at: now) >= Double(settings.longRequestRate)
         let wanted = isFast ? settings.longRequestLength : settings.requestLength
         let limit = min(wanted, theirs, settings.requestLengthMax)
         return max(limit, settings.foreignRequestLength)
     }
 
+    /// How much more is to be asked of it, in requests of `unit` bytes.
+    package func need(
+        _ settings: SwarmSettings,
+        at now: Instant
+    ) -> (bytes: Int, requests: Int, unit: Int) {
+        let unit = requestLength(settings, at: now)
+        let depth = pipeline.depth(settings, unit: unit, at: now)
+        let requests = queueLength(settings) - pipeline.requests.count
+        return (depth - pipeline.outstandingBytes, requests, unit)
+    }
+
     /// Requests the peer queues (`reqq`).
     package func queueLength(_ settings: SwarmSettings) -> Int {
-        let theirs = extended?.requestQueueLength ?? settings.foreignQueueLength
+        let theirs = theirQueueLength ?? settings.foreignQueueLength
         return max(1, min(theirs, settings.uploadQueueLength))
     }
 
@@ -150,7 +186,12 @@ package struct PeerSession: Sendable {
             merged.generation = merged.generation ?? before.generation
             merged.requestLengthMax = merged.requestLengthMax ?? before.requestLengthMax
         }
-        extended = merged
+        boxedHandshake = Boxed(merged)
+        isOurs = merged.requestLengthMax != nil
+        takesIntents = merged.intentID ?? 0 != 0
+        takesDoesNotHave = merged.doesNotHaveID ?? 0 != 0
+        theirRequestLength = merged.requestLengthMax
+        theirQueueLength = merged.requestQueueLength
         if handshake.uploadOnly { isUploadOnly = true }
     }
 
@@ -158,6 +199,15 @@ package struct PeerSession: Sendable {
     package func serves(at now: Instant, _ settings: SchedulerSettings) -> Bool {
         !pipeline.isSnubbed && refusesUntil == nil
             && (!isChoking || now - chokingSince < settings.chokeGrace)
+    }
+
+    /// How it is to be counted among the holders.
+    package func wantedPlacement(
+        _ settings: SchedulerSettings,
+        at now: Instant
+    ) -> Placement? {
+        guard case .known = availability, serves(at: now, settings) else { return nil }
+        return Placement(level: level, isComplete: !isCounted)
     }
 
     // MARK: Refusals
@@ -191,6 +241,7 @@ package struct PeerSession: Sendable {
         guard availability == .unsaid else {
             throw Violation("a bitfield after other availability")
         }
+        barrenSince = nil
         guard let geometry else {
             availability = .raw(RawAvailability(bitfield: bytes))
             return
@@ -209,6 +260,7 @@ package struct PeerSession: Sendable {
         guard availability == .unsaid else {
             throw Violation("have-all or have-none a second time")
         }
+        barrenSince = nil
         guard let geometry else {
             availability = .raw(RawAvailability(hasAll: hasAll))
             return
@@ -241,7 +293,9 @@ package struct PeerSession: Sendable {
         var pieces = self.pieces ?? Bitfield(count: geometry.pieceCount)
         availability = .unsaid
         defer { availability = .known(pieces) }
-        return pieces.insert(piece) ? piece : nil
+        guard pieces.insert(piece) else { return nil }
+        barrenSince = nil
+        return piece
     }
 
     /// BEP 54. Returns the piece when the peer had it.

@@ -17,6 +17,8 @@ package struct PiecePicker: Sendable {
     private(set) var active: OrderedDictionary<PieceIndex, ActivePiece> = [:]
     /// The active pieces with blocks that nobody has been asked for.
     private(set) var unasked: OrderedSet<PieceIndex> = []
+    /// How often blocks of pieces in progress became free to be asked for, or room for a new piece.
+    private var releases: UInt64 = 0
     private(set) var urgent: [PieceIndex]
     var random: SeededRandom
     let activePiecesMax: Int
@@ -121,7 +123,13 @@ package struct PiecePicker: Sendable {
         )
     }
 
+    /// Changes whenever a peer at that level of which nothing could be asked might be asked now, if
+    /// it has gained nothing itself.
+    package var offers: [UInt64] { scopes.openings.map { $0 &+ releases } }
+    package func offers(at level: Int) -> UInt64 { scopes.openings[level] &+ releases }
+
     mutating func setActive(_ piece: PieceIndex, _ state: ActivePiece?) {
+        if state == nil, active.count >= activePiecesMax { releases += 1 }
         active[piece] = state
         noteUnasked(piece)
     }
@@ -133,8 +141,8 @@ package struct PiecePicker: Sendable {
     }
 
     private mutating func noteUnasked(_ piece: PieceIndex) {
-        if let state = active[piece], state.missingCount > 0 {
-            unasked.append(piece)
+        if let missing = active[piece]?.missingCount, missing > 0 {
+            if unasked.append(piece).inserted { releases += 1 }
         } else {
             unasked.remove(piece)
         }
@@ -174,6 +182,7 @@ package struct PiecePicker: Sendable {
     package mutating func disown(_ peer: ConnectionID) -> [PieceIndex] {
         var begun: [PieceIndex] = []
         for piece in active.keys where active[piece]?.owner == peer {
+            releases += 1
             active[piece]?.owner = nil
             guard let state = active[piece], state.isExclusive else { continue }
             if state.missingCount < state.blocks.count { begun.append(piece) }

@@ -35,7 +35,9 @@ package struct RequestPipeline: Hashable, Sendable {
     package func depth(_ settings: SwarmSettings, unit: Int, at now: Instant) -> Int {
         if isSnubbed { return unit }
         let window = max(settings.pipelineWindow, (roundTrip ?? .zero) * 2)
-        let wanted = Int(rate.bytesPerSecond(at: now) * window.inSeconds)
+        let rate = rate.bytesPerSecond(at: now)
+        if rate == 0 { return min(settings.outstandingBytesMin, settings.outstandingBytesMax) }
+        let wanted = Int(rate * window.inSeconds)
         return min(max(wanted, settings.outstandingBytesMin), settings.outstandingBytesMax)
     }
 
@@ -113,17 +115,17 @@ package struct RequestPipeline: Hashable, Sendable {
 /// A smoothed transfer rate: bytes counted in slots of a quarter second, averaged over the last two
 /// seconds in which anything could have come.
 package struct TransferRate: Hashable, Sendable {
-    private static let slot = Duration.milliseconds(250)
+    private static let slotNanoseconds: Int64 = 250_000_000
     private static let slotCount = 8
 
-    private var bytes = Array(repeating: 0, count: slotCount)
+    private var bytes = SIMD8<Int64>()
     private var start: Instant
     private var current: Int64 = 0
 
     package init(at now: Instant) { start = now }
 
     private func slotNumber(at now: Instant) -> Int64 {
-        max(0, (now - start).nanoseconds / Self.slot.nanoseconds)
+        max(0, (now.nanoseconds - start.nanoseconds) / Self.slotNanoseconds)
     }
 
     package mutating func add(_ count: Int, at now: Instant) {
@@ -131,24 +133,21 @@ package struct TransferRate: Hashable, Sendable {
         if number > current {
             let stale = min(number - current, Int64(Self.slotCount))
             for offset in 1...stale { bytes[Int((current + offset) % Int64(Self.slotCount))] = 0 }
-            if number - current > Int64(Self.slotCount) {
-                for index in bytes.indices { bytes[index] = 0 }
-            }
             current = number
         }
-        bytes[Int(current % Int64(Self.slotCount))] += count
+        bytes[Int(current % Int64(Self.slotCount))] += Int64(count)
     }
 
     package func bytesPerSecond(at now: Instant) -> Double {
         let number = slotNumber(at: now)
         let age = number - current
         guard age < Int64(Self.slotCount) else { return 0 }
-        var sum = 0
+        var sum: Int64 = 0
         for offset in 0..<(Int64(Self.slotCount) - age) where current - offset >= 0 {
             sum += bytes[Int((current - offset) % Int64(Self.slotCount))]
         }
         let slots = min(number + 1, Int64(Self.slotCount))
-        let elapsed = min((now - start).inSeconds, Double(slots) * Self.slot.inSeconds)
-        return Double(sum) / max(elapsed, Self.slot.inSeconds)
+        let elapsed = min(now.nanoseconds - start.nanoseconds, slots * Self.slotNanoseconds)
+        return Double(sum) / (Double(max(elapsed, Self.slotNanoseconds)) * 1e-9)
     }
 }

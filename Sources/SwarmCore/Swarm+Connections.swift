@@ -46,7 +46,9 @@ extension Swarm {
             refuse(facts, cause, at: now, into: &actions)
             return
         }
-        if let other = sessions.values.first(where: { $0.facts.peer == facts.peer }) {
+        let key = Roster.key(of: facts.peer)
+        let others = sessions.ids { $0.key == key && $0.facts.peer == facts.peer }
+        if let other = others.first.flatMap({ sessions[$0] }) {
             guard replaces(facts, other.facts) else {
                 refuse(facts, .duplicateConnection, at: now, into: &actions)
                 return
@@ -65,6 +67,7 @@ extension Swarm {
         session.level = level(of: session)
         session.isDuty = dutyKeys.contains(session.key)
         sessions[facts.id] = session
+        connectionsChanged = true
         if let endpoint { book.connected(endpoint, facts.id, at: now) }
         introduce(facts, at: now, into: &actions)
     }
@@ -156,6 +159,7 @@ extension Swarm {
         guard let session = sessions[id] else { return }
         removePlacement(of: session)
         sessions[id] = nil
+        connectionsChanged = true
         forgetIntents(of: id)
         slots.drained(id)
         uploadsWaiting.remove(id)

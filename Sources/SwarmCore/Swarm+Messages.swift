@@ -36,6 +36,35 @@ extension Swarm {
         }
     }
 
+    mutating func receiveHaves(
+        _ numbers: [UInt32],
+        from id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        guard let first = numbers.first, sessions[id] != nil,
+            admits(.have(first), from: id, at: now, into: &actions)
+        else { return }
+        sessions[id]?.lastReceivedAt = now
+        let geometry = geometry
+        var isNews = false
+        for number in numbers {
+            let said = sessions.with(id) { session in
+                Result { () throws(Violation) in try session.saysHave(number, geometry) }
+            }
+            switch said {
+            case .success(let piece?):
+                gains(piece, id, at: now)
+                isNews = true
+            case .failure(let violation):
+                close(id, .violation(violation.what), at: now, into: &actions)
+                return
+            case .success(nil), nil: break
+            }
+        }
+        if isNews { availabilityKnown(id, at: now, into: &actions) }
+    }
+
     // MARK: Choking and interest
 
     private mutating func flowChanged(
@@ -77,8 +106,8 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        guard let session = sessions[id], session.amChoking,
-            sessions.values.count(where: { !$0.amChoking && $0.isInterested })
+        guard sessions[id]?.amChoking == true,
+            sessions.count(where: { !$0.amChoking && $0.isInterested })
                 < settings.uploadSlots
         else { return }
         unchoke(id, at: now, into: &actions)
@@ -160,7 +189,7 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        if isComplete, sessions[id]?.isSeed == true {
+        if isComplete, sessions.with(id, { $0.isSeed }) == true {
             close(id, .bothSeeds, at: now, into: &actions)
             return
         }
@@ -176,26 +205,33 @@ extension Swarm {
         if !pieces.isFull { picker?.peerJoined(with: pieces) }
         sessions[id]?.interestingCount = verified.lackCount(of: pieces)
         updatePlacement(id, at: now)
-        if let session = sessions[id], session.isSeed {
-            apply(roster.completed(session.facts.peer), at: now)
-        }
+        noteWhetherSeed(id, at: now)
+    }
+
+    private mutating func noteWhetherSeed(_ id: ConnectionID, at now: Instant) {
+        guard sessions[id]?.isSeed == true, let peer = sessions[id]?.facts.peer else { return }
+        apply(roster.completed(peer), at: now)
     }
 
     private mutating func gains(_ piece: PieceIndex, _ id: ConnectionID, at now: Instant) {
-        sessions[id]?.progressAt = now
         importDelivered(piece, by: id)
-        // One that came complete gains nothing, so one that is not counted has said nothing before.
-        sessions[id]?.isCounted = true
         picker?.peerGained(piece)
-        if picker?.verified[piece] == false { sessions[id]?.interestingCount += 1 }
-        if let placement = sessions[id]?.placement {
-            picker?.scopes.holderGained(piece.number, at: placement.level)
+        let isWanted = picker?.verified[piece] == false
+        let found = sessions.with(id) { session in
+            session.progressAt = now
+            // One that came complete gains nothing, so one that is not counted has said nothing
+            // before.
+            session.isCounted = true
+            if isWanted { session.interestingCount += 1 }
+            return (session.placement?.level, session.isSeed)
+        }
+        guard let (level, isSeed) = found else { return }
+        if let level {
+            picker?.scopes.holderGained(piece.number, at: level)
         } else {
             updatePlacement(id, at: now)
         }
-        if let session = sessions[id], session.isSeed {
-            apply(roster.completed(session.facts.peer), at: now)
-        }
+        if isSeed { noteWhetherSeed(id, at: now) }
     }
 
     private mutating func loses(_ piece: PieceIndex, _ id: ConnectionID, at now: Instant) {
@@ -223,10 +259,12 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        guard let session = sessions[id] else { return }
-        let wants = session.interestingCount > 0
-        guard wants != session.amInterested else { return }
-        sessions[id]?.amInterested = wants
+        let changed = sessions.with(id) { session in
+            let wants = session.interestingCount > 0
+            defer { session.amInterested = wants }
+            return wants == session.amInterested ? nil : wants
+        }
+        guard case let wants?? = changed else { return }
         send(wants ? .interested : .notInterested, to: id, at: now, into: &actions)
     }
 

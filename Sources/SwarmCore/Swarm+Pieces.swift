@@ -38,14 +38,15 @@ extension Swarm {
     ) {
         picker?.markVerified(piece)
         var isLacking = false
-        for id in sessions.keys {
-            if sessions[id]?.pieces?[piece] == true {
-                sessions[id]?.interestingCount -= 1
-                updateInterest(id, at: now, into: &actions)
-            } else {
+        let sated = sessions.ids { session in
+            guard session.has(piece) else {
                 isLacking = true
+                return false
             }
+            session.interestingCount -= 1
+            return session.interestingCount == 0
         }
+        for id in sated { updateInterest(id, at: now, into: &actions) }
         if isLacking { tellHave(piece, at: now, into: &actions) }
     }
 

@@ -37,6 +37,11 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) -> Bool {
+        // Asked for every message, and nearly always this is all there is to it.
+        if case .extendedHandshake = message {
+        } else if sessions[id]?.mustProvePlace != true {
+            return true
+        }
         guard let session = sessions[id], !session.facts.isEncrypted else { return true }
         let refused: CloseCause?
         if case .extendedHandshake(let extended) = message {

@@ -8,31 +8,34 @@ extension Swarm {
 
     /// Asks one peer for as much as its pipeline takes.
     mutating func fill(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
-        guard pausedUntil == nil, picker != nil, let session = sessions[id],
-            !session.isChoking, session.refusesUntil == nil, session.amInterested,
-            let pieces = session.pieces
-        else { return }
-        let unit = session.requestLength(settings, at: now)
-        let queueLength = session.queueLength(settings)
-        let depth = session.pipeline.depth(settings, unit: unit, at: now)
-        var room = depth - session.pipeline.outstandingBytes
-        var requests = session.pipeline.requests.count
-        while room > 0, requests < queueLength {
+        guard pausedUntil == nil, let offers = picker?.offers else { return }
+        let settings = settings
+        let asked = sessions.with(id) { session in
+            session.isAskable && session.barrenSince != offers[session.level]
+                ? (session.need(settings, at: now), session.level, session.pieces) : nil
+        }
+        guard case (let need, let level, let pieces?)?? = asked else { return }
+        var (room, requests) = (need.bytes, need.requests)
+        while room > 0, requests > 0 {
             guard
                 let choice = picker?.next(
                     for: id,
                     having: pieces,
-                    lengthMax: unit,
-                    at: session.level
+                    lengthMax: need.unit,
+                    at: level
                 )
-            else { return }
+            else {
+                let offers = picker?.offers(at: level)
+                sessions.with(id) { $0.barrenSince = offers }
+                return
+            }
             if choice.isNewPiece {
                 actions.append(.openPiece(choice.range.piece))
-                begun(choice.range.piece, from: session, at: now)
+                begun(choice.range.piece, at: level, now)
             }
             request(choice.range, of: id, at: now, into: &actions)
             room -= choice.range.length
-            requests += 1
+            requests -= 1
         }
     }
 
@@ -42,15 +45,23 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        sessions[id]?.pipeline.sent(range, at: now)
+        sessions.with(id) { $0.pipeline.sent(range, at: now) }
         send(.request(RawBlock(range)), to: id, at: now, into: &actions)
     }
 
     mutating func refillAll(at now: Instant, into actions: inout [SwarmAction]) {
         mustRefill = false
+        guard pausedUntil == nil, let offers = picker?.offers else { return }
+        var snubbed: [ConnectionID] = []
+        let hungry = sessions.ids { session in
+            guard session.isAskable, session.barrenSince != offers[session.level] else {
+                return false
+            }
+            if session.pipeline.isSnubbed { snubbed.append(session.id) }
+            return !session.pipeline.isSnubbed
+        }
+        for id in hungry { fill(id, at: now, into: &actions) }
         // Snubbed peers get what nobody else takes.
-        let snubbed = sessions.values.filter(\.pipeline.isSnubbed).map(\.id)
-        for id in sessions.keys where !snubbed.contains(id) { fill(id, at: now, into: &actions) }
         for id in snubbed { fill(id, at: now, into: &actions) }
     }
 
@@ -124,11 +135,9 @@ extension Swarm {
     private mutating func book(_ bytes: Int, from id: ConnectionID, kept: Bool) {
         ledger.received(bytes, from: locality(of: id), kind: .peer, kept: kept)
         // Without a session it was on its way when the connection was closed.
-        guard let session = sessions[id] else { return }
+        guard let before = sessions[id]?.receivedBytes else { return }
         sessions[id]?.receivedBytes += bytes
-        if let endpoint = session.listenEndpoint, session.receivedBytes == 0 {
-            self.book.proved(endpoint)
-        }
+        if before == 0, let endpoint = sessions[id]?.listenEndpoint { self.book.proved(endpoint) }
     }
 
     /// Where the other end of a connection is or was.
@@ -159,7 +168,7 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        for id in sessions.keys {
+        for id in sessions.ids(where: { !$0.pipeline.isEmpty }) {
             let ranges = sessions[id]?.pipeline.requests.map(\.range).filter { $0.piece == piece }
             for range in ranges ?? [] {
                 _ = sessions[id]?.pipeline.giveUp(range)
@@ -212,7 +221,7 @@ extension Swarm {
         guard let piece = content.geometry.piece(raw.piece), raw.length > 0,
             UInt64(raw.begin) + UInt64(raw.length) <= UInt64(content.geometry.pieceLength)
         else { throw Violation("a request outside of its piece: \(raw)") }
-        guard let session = sessions[id], !session.amChoking, verified[piece],
+        guard sessions[id]?.amChoking == false, verified[piece],
             let range = content.geometry.servedRange(of: raw, lengthMax: settings.requestLengthMax),
             sessions[id]?.uploads.append(range, lengthMax: settings.uploadQueueLength, at: now)
                 == true

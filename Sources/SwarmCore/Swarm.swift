@@ -12,7 +12,7 @@ package struct Swarm: Sendable {
 
     package internal(set) var content: SwarmContent?
     package internal(set) var picker: PiecePicker?
-    var sessions: OrderedDictionary<ConnectionID, PeerSession> = [:]
+    var sessions = SessionTable()
     package internal(set) var book: PeerBook
     package internal(set) var ledger: Ledger
     var whereabouts: Whereabouts
@@ -27,6 +27,8 @@ package struct Swarm: Sendable {
     var reader: OriginReader
     var random: SeededRandom
 
+    /// When to send a tick at the latest.
+    package private(set) var deadline: Instant?
     /// No blocks are asked for before then: the disk refused a write.
     package internal(set) var pausedUntil: Instant?
     package internal(set) var pauseReason: String?
@@ -44,6 +46,10 @@ package struct Swarm: Sendable {
     var dutyKeys: OrderedSet<UInt64> = []
     /// Where those of them listen that are not connected.
     var dutyEndpoints: [Endpoint] = []
+    /// Connections that are still to be made, as of the last count.
+    var connectionsLacking = 0
+    /// One has come or gone, or is of duty now, since the last count.
+    var connectionsChanged = true
     /// When they are to be found anew; nil while nothing has changed.
     var dutiesDueAt: Instant?
     var dutiesFoundAt: Instant?
@@ -125,6 +131,8 @@ package struct Swarm: Sendable {
             handleConnection(event, at: now, into: &actions)
         case .received(let message, let id):
             receive(message, from: id, at: now, into: &actions)
+        case .havesReceived(let numbers, let id):
+            receiveHaves(numbers, from: id, at: now, into: &actions)
         case .blockArrived(let raw, let id, let result):
             blockArrived(raw, from: id, result, at: now, into: &actions)
         case .pieceVerified(let piece): pieceVerified(piece, at: now, into: &actions)
@@ -145,18 +153,20 @@ package struct Swarm: Sendable {
             handleOrigin(event, at: now, into: &actions)
         case .tick: break
         }
-        if now >= deadline ?? now { runTimers(at: now, into: &actions) }
+        if now >= nextDeadline() ?? now { runTimers(at: now, into: &actions) }
         if mustRefill { refillAll(at: now, into: &actions) }
         if let due = gossipAt, due <= now { gossip(at: now, into: &actions) }
         reviewDuties(at: now)
         dialMore(at: now, into: &actions)
+        deadline = nextDeadline()
     }
 
     /// The open connections, in the order of opening.
     package var connections: [PeerSession] { Array(sessions.values) }
+    package var connectionCount: Int { sessions.count }
 
-    /// When to send a tick at the latest.
-    package var deadline: Instant? {
+    /// Mutating, so that nothing is copied to find it.
+    private mutating func nextDeadline() -> Instant? {
         var next = sessions.isEmpty ? nil : min(housekeepingAt, rechokeAt)
         next = earlier(next, commits.deadline)
         next = earlier(next, layers.deadline)
@@ -181,13 +191,14 @@ package struct Swarm: Sendable {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        sessions[id]?.lastSentAt = now
+        sessions.with(id) { $0.lastSentAt = now }
         actions.append(.send(message, to: id))
     }
 
     /// Commits what is verified, whatever its age: before the process ends.
     package mutating func flush(at now: Instant, into actions: inout [SwarmAction]) {
         if let pieces = commits.take(at: now, force: true) { actions.append(.commit(pieces)) }
+        deadline = nextDeadline()
     }
 }
 

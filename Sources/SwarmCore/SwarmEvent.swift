@@ -9,6 +9,8 @@ package enum SwarmEvent: Hashable, Sendable {
     case connectionClosed(ConnectionID, ClosedBy)
     /// Any message but a block, and without the bytes of ut_metadata and hash messages.
     case received(PeerMessage, from: ConnectionID)
+    /// Haves that came together: what they lead to is looked at once.
+    case havesReceived([UInt32], from: ConnectionID)
 
     // Blocks
     case blockArrived(RawBlock, from: ConnectionID, BlockResult)

@@ -20,6 +20,11 @@ package struct Instant: Hashable, Sendable, Comparable {
 extension Duration {
     /// Whole nanoseconds, clamped to ±292 years.
     package var nanoseconds: Int64 {
+        let whole = attoseconds
+        // Below 18 s, which is nearly always, without a division of 128 bits.
+        if whole >> 64 == 0 {
+            return Int64(UInt64(truncatingIfNeeded: whole) / 1_000_000_000)
+        }
         let (seconds, attoseconds) = components
         let (scaled, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
         guard !overflow else { return seconds < 0 ? .min : .max }

@@ -288,6 +288,19 @@ struct SwarmProtocolTests {
         )
     }
 
+    @Test("haves that come together are asked for together, and one that is wrong closes")
+    func haves() throws {
+        var bench = try bench()
+        _ = bench.open(1)
+        _ = bench.receive(.unchoke)
+        let actions = bench.handle(.havesReceived([0, 2, 2], from: Self.one))
+        #expect(actions.contains(.send(.interested, to: Self.one)))
+        #expect(SwarmBench.requests(actions).count == 2)
+        #expect(bench.swarm.connections.first?.pieces?.members == [0, 2])
+        let wrong = bench.handle(.havesReceived([1, 4], from: Self.one))
+        #expect(SwarmBench.isViolation(wrong))
+    }
+
     @Test("more is asked for when a piece is done, though no more may be active at once")
     func activePieces() throws {
         var bench = try bench { $0.activePiecesMax = 1 }

@@ -75,7 +75,8 @@ package struct IntentBook: Sendable {
 
     /// The sender has the piece.
     package mutating func delivered(_ piece: Int, by id: ConnectionID) -> Bool {
-        guard var list = heard[piece], let index = list.firstIndex(where: { $0.from == id })
+        guard !heard.isEmpty, var list = heard[piece],
+            let index = list.firstIndex(where: { $0.from == id })
         else { return false }
         list.remove(at: index)
         heard[piece] = list.isEmpty ? nil : list

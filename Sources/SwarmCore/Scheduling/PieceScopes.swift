@@ -25,6 +25,8 @@ package struct PieceScopes: Sendable {
     /// No import is begun yet: those that started together learn of each other first.
     package private(set) var isSettling = false
     package private(set) var open: [Bitfield]
+    /// For each level, how often something may have become allowed there that was not before.
+    package private(set) var openings: [UInt64]
 
     package init(
         pieceCount: Int,
@@ -40,6 +42,7 @@ package struct PieceScopes: Sendable {
         promoted = Bitfield(count: pieceCount)
         expected = Array(repeating: 0, count: pieceCount)
         open = Array(repeating: Bitfield(count: pieceCount), count: top + 1)
+        openings = Array(repeating: 0, count: top + 1)
     }
 
     /// The same pieces in domains of another depth; holders must be counted anew.
@@ -92,10 +95,16 @@ package struct PieceScopes: Sendable {
         let isStartable = startable[bit: piece]
         let nearest = nearest(piece) ?? 0
         for level in 0...top {
-            if isStartable, permits(piece, at: level, nearest: nearest) {
-                open[level].insert(bit: piece)
-            } else {
+            guard isStartable else {
                 open[level].remove(bit: piece)
+                // It may be in progress, and be asked of more peers now.
+                openings[level] += 1
+                continue
+            }
+            if !permits(piece, at: level, nearest: nearest) {
+                open[level].remove(bit: piece)
+            } else if open[level].insert(bit: piece) {
+                openings[level] += 1
             }
         }
     }

@@ -26,6 +26,7 @@ extension Swarm {
         _ = reviewDomains(at: now)
         dutyKeys = isDutyBound ? keysOfDuty() : []
         dutyEndpoints = []
+        connectionsChanged = true
         for id in sessions.keys {
             guard let key = sessions[id]?.key else { continue }
             sessions[id]?.isDuty = dutyKeys.contains(key)
@@ -65,18 +66,26 @@ extension Swarm {
     /// How many more dials may be under way.
     var dialRoom: Int {
         guard !isComplete, pausedUntil == nil else { return 0 }
+        return min(settings.dialsMax, connectionsLacking) - book.diallingCount
+    }
+
+    /// Counts the connections that are still to be made. It looks at every one that there is, so it
+    /// is done when one has come or gone and not at every event.
+    mutating func countConnections() {
+        guard connectionsChanged else { return }
+        connectionsChanged = false
         var wanted = settings.connectionsWanted
         var have = sessions.count
         if !dutyKeys.isEmpty {
             // What others have dialled for their own duties takes no room from ours.
             wanted = dutyKeys.count + settings.scheduler.connectionsBesides
-            have = sessions.values.count { $0.isDuty || !$0.facts.isIncoming }
+            have = sessions.count { $0.isDuty || !$0.isIncoming }
         }
-        let room = min(wanted - have, settings.connectionsMax - sessions.count)
-        return min(settings.dialsMax, room) - book.diallingCount
+        connectionsLacking = min(wanted - have, settings.connectionsMax - sessions.count)
     }
 
     mutating func dialMore(at now: Instant, into actions: inout [SwarmAction]) {
+        countConnections()
         guard let due = book.deadline, due <= now else { return }
         let room = dialRoom
         guard room > 0 else { return }

@@ -27,12 +27,10 @@ extension Swarm {
     }
 
     /// A piece has been begun: when it crosses a boundary, those inside are told.
-    mutating func begun(_ piece: PieceIndex, from session: PeerSession, at now: Instant) {
+    mutating func begun(_ piece: PieceIndex, at level: Int, _ now: Instant) {
         begunAt[piece] = now
-        guard settings.scheduler.policy == .nearestScope, session.level < domains.top else {
-            return
-        }
-        intents.begin(piece.number, level: session.level + 1)
+        guard settings.scheduler.policy == .nearestScope, level < domains.top else { return }
+        intents.begin(piece.number, level: level + 1)
         scheduleGossip(at: now)
     }
 
@@ -51,7 +49,7 @@ extension Swarm {
         for piece in pieces {
             // The have says the same as taking it back.
             _ = intents.end(piece.number)
-            for id in sessions.keys where sessions[id]?.pieces?[piece] != true {
+            for id in sessions.ids(where: { !$0.has(piece) }) {
                 send(.have(UInt32(piece.number)), to: id, at: now, into: &actions)
             }
         }
@@ -62,6 +60,7 @@ extension Swarm {
             fresh.append((piece, own.level))
         }
         for (piece, _) in fresh { intents.said(piece, at: now) }
+        guard !withdrawn.isEmpty || !fresh.isEmpty else { return }
         for id in sessions.keys {
             tell(id, withdrawn, isWithdrawal: true, at: now, into: &actions)
             tell(id, fresh, isWithdrawal: false, at: now, into: &actions)
@@ -76,8 +75,9 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        guard !imports.isEmpty, let session = sessions[id], session.takesIntents else { return }
-        for level in 0...session.level {
+        guard !imports.isEmpty, sessions[id]?.takesIntents == true, let near = sessions[id]?.level
+        else { return }
+        for level in 0...near {
             let pieces = imports.filter { $0.level == level }.map { UInt32($0.piece) }
             for start in stride(from: 0, to: pieces.count, by: ImportIntent.pieceCountMax) {
                 let end = min(start + ImportIntent.pieceCountMax, pieces.count)

@@ -190,12 +190,14 @@ extension Swarm {
 
     /// Counts a peer as a holder at its level while it serves, and only then.
     mutating func updatePlacement(_ id: ConnectionID, at now: Instant) {
-        guard let session = sessions[id], picker != nil else { return }
-        var wanted: PeerSession.Placement?
-        if session.pieces != nil, session.serves(at: now, settings.scheduler) {
-            wanted = .init(level: session.level, isComplete: !session.isCounted)
+        let settings = settings.scheduler
+        let change = sessions.with(id) { session in
+            let wanted = session.wantedPlacement(settings, at: now)
+            return (wanted: wanted, isNew: wanted != session.placement)
         }
-        guard wanted != session.placement else { return }
+        guard picker != nil, let (wanted, isNew) = change, isNew, let session = sessions[id] else {
+            return
+        }
         removePlacement(of: session)
         sessions[id]?.placement = wanted
         guard let wanted, let pieces = session.pieces else { return }

@@ -31,8 +31,8 @@ extension Simulation {
         let expected = checks.blame.expected
         checks.blame.expected = []
         for item in expected where item.host == node {
-            let connection = connections[item.guilty.place.connection]
-            let other = Int(connection[1 - item.guilty.place.end].node)
+            let (connection, end) = item.guilty.place
+            let other = Int(ends[connection * 2 + 1 - end].node)
             let isBanned = checks.blame.names.contains { name in
                 name.host == other
                     && nodes[node].swarm.book.isBanned(peer: name.peer, endpoint: nil, at: now)

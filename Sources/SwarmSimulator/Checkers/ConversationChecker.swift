@@ -94,7 +94,7 @@ extension Simulation {
     private mutating func checkCause(_ cause: CloseCause, _ id: ConnectionID, _ node: Int) {
         checks.see("closed: \(cause.kind)")
         guard case .violation(let what) = cause, !what.contains("ourselves") else { return }
-        let other = Int(connections[id.place.connection][1 - id.place.end].node)
+        let other = Int(ends[id.place.connection * 2 + 1 - id.place.end].node)
         guard nodes[node].host.isHonest, nodes[other].host.isHonest else { return }
         checks.fail(
             .safety,

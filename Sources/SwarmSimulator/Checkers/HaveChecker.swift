@@ -43,7 +43,7 @@ extension Simulation {
 
     /// Haves on the wire are of verified pieces.
     mutating func checkAnnounced(_ message: PeerMessage, _ node: Int) {
-        guard nodes[node].host.isHonest, case .have(let number) = message,
+        guard case .have(let number) = message, nodes[node].vice == .none,
             let piece = scenario.geometry.piece(number)
         else { return }
         if !nodes[node].disk.verified[piece] {

@@ -3,7 +3,7 @@ import SwarmCore
 import SwarmModel
 
 /// One TCP connection between two nodes. Each end has its own id, as each process numbers its own:
-/// twice the index of the connection, plus the end.
+/// twice the index of the connection, plus the end; and that is where ``Simulation/ends`` has it.
 struct Connection {
     struct End {
         let node: Int32
@@ -16,6 +16,8 @@ struct Connection {
         var outgoing: Deque<Outgoing> = []
         /// Of the network; -1 while nothing is being sent.
         var flow: Int32 = -1
+        /// Haves of the action list at hand, to be sent as one packet.
+        var haves: [UInt32] = []
     }
 
     /// A block on its way out.
@@ -25,22 +27,11 @@ struct Connection {
         var bytes: Double { Double(block.length) }
     }
 
-    var first: End
-    var second: End
     let latency: Duration
     /// Share of packets that must be sent again.
     let loss: Double
     /// The network lost the connection and tells nobody.
     var isSilent = false
-
-    subscript(end: Int) -> End {
-        _read {
-            if end == 0 { yield first } else { yield second }
-        }
-        _modify {
-            if end == 0 { yield &first } else { yield &second }
-        }
-    }
 
     static func id(_ connection: Int, _ end: Int) -> ConnectionID {
         ConnectionID(UInt64(connection * 2 + end))
@@ -56,6 +47,7 @@ extension ConnectionID {
 enum Packet {
     // Those that come by the million are apart from the rest, so that most packets are small.
     case have(UInt32)
+    indirect case haves([UInt32])
     case request(RawBlock)
     case block(RawBlock, isWrong: Bool)
     indirect case message(PeerMessage)
@@ -78,7 +70,7 @@ enum Packet {
         case .request(let block): .request(block)
         case .message(let message): message
         case .hashes(let range, _): .hashes(range, [])
-        case .block, .end: nil
+        case .block, .end, .haves: nil
         }
     }
 }

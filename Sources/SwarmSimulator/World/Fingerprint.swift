@@ -21,6 +21,8 @@ package struct Fingerprint: Hashable, Sendable {
         switch event {
         case .tick: 1
         case .received(let message, let id): 2 | code(message) << 4 | id.number << 40
+        case .havesReceived(let pieces, let id):
+            9 | UInt64(pieces.count) << 8 | UInt64(pieces.first ?? 0) << 20 | id.number << 40
         case .blockArrived(let raw, let id, _): 3 | UInt64(raw.piece) << 8 | id.number << 40
         case .blockSent(let raw, let id): 4 | UInt64(raw.piece) << 8 | id.number << 40
         case .pieceVerified(let piece): 5 | UInt64(piece.number) << 8

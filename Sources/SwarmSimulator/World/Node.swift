@@ -3,7 +3,10 @@ import SwarmModel
 
 /// One host: the machines of its process, what their driver keeps beside them, and its disk.
 struct Node {
-    var host: Scenario.Host
+    let host: Scenario.Host
+    // Of the host, beside it because they are asked for at every packet.
+    let vice: Plan.Vice
+    let place: Int
     var swarm: Swarm
     var announcer: Announcer
     var peer: PeerID
@@ -30,6 +33,16 @@ struct Node {
     var completedAt: Instant?
     var isPublished = false
     var connectionsPeak = 0
+
+    init(_ host: Scenario.Host, swarm: Swarm, announcer: Announcer, disk: Disk) {
+        self.host = host
+        vice = host.vice
+        place = host.place
+        peer = swarm.me
+        self.swarm = swarm
+        self.announcer = announcer
+        self.disk = disk
+    }
 
     /// Nothing is left to do for it.
     var isFinished: Bool { isAlive && isPublished && swarm.isComplete && swarm.isSealed }

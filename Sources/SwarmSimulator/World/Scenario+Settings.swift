@@ -61,6 +61,8 @@ extension Scenario {
 
     private func scaleScheduler(_ scheduler: inout SchedulerSettings) {
         let block = PieceGeometry.blockLength
+        // Haves are most of the messages of a large fleet; the design allows this much.
+        scheduler.gossipDelay = .milliseconds(100)
         scheduler.smallModelBytes /= scale
         scheduler.nearSlotBytesPerSecond = max(1, scheduler.nearSlotBytesPerSecond / scale)
         scheduler.farSlotBytesPerSecond = max(1, scheduler.farSlotBytesPerSecond / scale)

@@ -20,7 +20,7 @@ extension Simulation {
 
     /// How many levels two hosts have in common, of cloud, region and rack.
     func commonLevels(_ a: Int, _ b: Int) -> Int {
-        let (one, other) = (nodes[a].host.place, nodes[b].host.place)
+        let (one, other) = (nodes[a].place, nodes[b].place)
         if one == other { return 3 }
         let (near, far) = (scenario.places[one], scenario.places[other])
         guard near.cloud == far.cloud, near.cloud >= 0 else { return 0 }
@@ -29,7 +29,7 @@ extension Simulation {
 
     func isCut(_ a: Int, _ b: Int) -> Bool {
         partitions.contains { partition in
-            partition.isInside[nodes[a].host.place] != partition.isInside[nodes[b].host.place]
+            partition.isInside[nodes[a].place] != partition.isInside[nodes[b].place]
         }
     }
 
@@ -61,13 +61,10 @@ extension Simulation {
         if !isFlow { latency = random.jittered(latency, by: 0.3) }
         let number = connections.count
         connections.append(
-            Connection(
-                first: .init(node: Int32(from), life: life),
-                second: .init(node: Int32(to), life: nodes[to].life),
-                latency: latency,
-                loss: scenario.loss[common]
-            )
+            Connection(latency: latency, loss: scenario.loss[common])
         )
+        ends.append(Connection.End(node: Int32(from), life: life))
+        ends.append(Connection.End(node: Int32(to), life: nodes[to].life))
         for (end, here, there) in [(0, from, to), (1, to, from)] {
             nodes[here].connections.append(Int32(number))
             nodes[here].connectionsPeak = max(
@@ -82,7 +79,7 @@ extension Simulation {
                 isIncoming: end == 1
             )
             let delay = end == 0 ? latency : .zero
-            connections[number][end].lastArrival = now + delay
+            ends[number * 2 + end].lastArrival = now + delay
             mail(.event(.connectionOpened(facts)), here, after: delay)
         }
     }
@@ -95,7 +92,7 @@ extension Simulation {
     /// We close: the other end learns of it, and what is on its way in either direction is lost.
     mutating func close(_ id: ConnectionID, _ node: Int) {
         let (connection, end) = id.place
-        guard connections[connection][end].isOpen, Int(connections[connection][end].node) == node
+        guard ends[connection * 2 + end].isOpen, Int(ends[connection * 2 + end].node) == node
         else { return }
         detach(connection, end)
         if !connections[connection].isSilent { send(.end, connection, from: end) }
@@ -106,12 +103,12 @@ extension Simulation {
 
     /// One end is no more: nothing is sent from it or toward it.
     mutating func detach(_ connection: Int, _ end: Int) {
-        connections[connection][end].isOpen = false
+        ends[connection * 2 + end].isOpen = false
         for direction in 0...1 {
-            connections[connection][direction].outgoing.removeAll()
+            ends[connection * 2 + direction].outgoing.removeAll()
             stopFlow(connection, direction)
         }
-        let node = Int(connections[connection][end].node)
+        let node = Int(ends[connection * 2 + end].node)
         if let index = nodes[node].connections.firstIndex(of: Int32(connection)) {
             nodes[node].connections.swapAt(index, nodes[node].connections.count - 1)
             nodes[node].connections.removeLast()
@@ -120,12 +117,12 @@ extension Simulation {
 
     /// The network ends a connection; both ends hear of it within half a second.
     mutating func cut(_ connection: Int) {
-        for end in 0...1 where connections[connection][end].isOpen {
+        for end in 0...1 where ends[connection * 2 + end].isOpen {
             detach(connection, end)
             let delay = Duration.milliseconds(Int64.random(in: 1...500, using: &random))
             mail(
                 .event(.connectionClosed(Connection.id(connection, end), .remote)),
-                Int(connections[connection][end].node),
+                Int(ends[connection * 2 + end].node),
                 after: delay
             )
         }
@@ -147,8 +144,8 @@ extension Simulation {
                 wait *= 2
             }
         }
-        arrival = max(arrival, connections[connection][1 - end].lastArrival)
-        connections[connection][1 - end].lastArrival = arrival
+        arrival = max(arrival, ends[connection * 2 + 1 - end].lastArrival)
+        ends[connection * 2 + 1 - end].lastArrival = arrival
         let delivery = Delivery(
             connection: Int32(connection),
             end: UInt8(1 - end),
@@ -175,8 +172,8 @@ extension Simulation {
         let connection = Int(delivery.connection)
         if !partitions.isEmpty,
             isCut(
-                Int(connections[connection].first.node),
-                Int(connections[connection].second.node)
+                Int(ends[connection * 2].node),
+                Int(ends[connection * 2 + 1].node)
             )
         {
             // Sent again and again until the network is whole.
@@ -191,11 +188,11 @@ extension Simulation {
     /// was sent after it.
     mutating func takeIn(_ delivery: Delivery) {
         let (connection, end) = (Int(delivery.connection), Int(delivery.end))
-        let node = Int(connections[connection][end].node)
-        guard connections[connection][end].isOpen else {
+        let node = Int(ends[connection * 2 + end].node)
+        guard ends[connection * 2 + end].isOpen else {
             // Nobody is there: the sender gets a reset, unless the network swallows it.
             if case .end = delivery.packet { return }
-            if !connections[connection].isSilent, connections[connection][1 - end].isOpen {
+            if !connections[connection].isSilent, ends[connection * 2 + 1 - end].isOpen {
                 send(.end, connection, from: end)
             }
             return

@@ -10,7 +10,7 @@ extension Simulation {
         let id = Connection.id(connection, end)
         switch packet {
         case .request(let block):
-            switch nodes[node].host.vice {
+            switch nodes[node].vice {
             case .withholds, .falseIntents: return
             case .refuses: send(.message(.reject(block)), connection, from: end)
             default: deliver(.received(.request(block), from: id), node)
@@ -19,6 +19,7 @@ extension Simulation {
         case .hashes(let range, let isWrong):
             mail(.hashesArrived(range, id, areWrong: isWrong), node, after: .zero)
         case .have(let piece): deliver(.received(.have(piece), from: id), node)
+        case .haves(let pieces): deliver(.havesReceived(pieces, from: id), node)
         case .message(let message): deliver(.received(message, from: id), node)
         case .end: break
         }
@@ -43,7 +44,7 @@ extension Simulation {
             deliver(.blockArrived(raw, from: id, .discarded), node)
             return
         }
-        let other = Int(connections[id.place.connection][1 - id.place.end].node)
+        let other = Int(ends[id.place.connection * 2 + 1 - id.place.end].node)
         tally.book(range.length, from: other, to: node, at: now)
         let isRefused = nodes[node].host.hasBadDisk && !isAfterFaults && chance(150)
         let stored: AssemblyBoard.Stored =
@@ -213,15 +214,47 @@ extension Simulation {
 
     private mutating func transmit(_ message: PeerMessage, _ id: ConnectionID, _ node: Int) {
         let (connection, end) = id.place
-        guard connections[connection][end].isOpen else { return }
+        guard ends[connection * 2 + end].isOpen else { return }
         if options.mutation == .loseUnchoke, case .unchoke = message, chance(3) { return }
         if options.mutation == .askTwice, case .request = message {
             send(Packet(message), connection, from: end)
         }
         checkAnnounced(message, node)
-        if nodes[node].host.vice == .falseIntents { pretend(message, connection, end) }
-        let said = nodes[node].host.vice == .falseHaves ? boast(message) : message
-        send(Packet(said), connection, from: end)
+        let vice = nodes[node].vice
+        if vice == .falseIntents { pretend(message, connection, end) }
+        let said = vice == .falseHaves ? boast(message) : message
+        if isFlow {
+            gather(said, connection, end)
+        } else {
+            send(Packet(said), connection, from: end)
+        }
+    }
+
+    /// Haves of one action list travel together, as the writes of a real driver do.
+    private mutating func gather(_ message: PeerMessage, _ connection: Int, _ end: Int) {
+        if case .have(let piece) = message {
+            if ends[connection * 2 + end].haves.isEmpty {
+                havesGathered.append(Connection.id(connection, end))
+            }
+            ends[connection * 2 + end].haves.append(piece)
+        } else {
+            sendHaves(connection, end)
+            send(Packet(message), connection, from: end)
+        }
+    }
+
+    private mutating func sendHaves(_ connection: Int, _ end: Int) {
+        guard !ends[connection * 2 + end].haves.isEmpty else { return }
+        var pieces: [UInt32] = []
+        swap(&pieces, &ends[connection * 2 + end].haves)
+        guard ends[connection * 2 + end].isOpen else { return }
+        send(pieces.count == 1 ? .have(pieces[0]) : .haves(pieces), connection, from: end)
+    }
+
+    mutating func sendGathered() {
+        guard !havesGathered.isEmpty else { return }
+        for id in havesGathered { sendHaves(id.place.connection, id.place.end) }
+        havesGathered.removeAll(keepingCapacity: true)
     }
 
     /// Says at each greeting, and each time it has something new, that it imports everything.
@@ -252,13 +285,13 @@ extension Simulation {
 
     private mutating func sendBlock(_ range: ServedRange, _ id: ConnectionID, _ node: Int) {
         let (connection, end) = id.place
-        guard connections[connection][end].isOpen else { return }
+        guard ends[connection * 2 + end].isOpen else { return }
         guard nodes[node].disk.verified[range.piece] else {
             mail(.event(.blockUnreadable(range.raw, to: id)), node, after: .milliseconds(1))
             return
         }
         let isWrong: Bool
-        switch nodes[node].host.vice {
+        switch nodes[node].vice {
         case .corruptsAlways: isWrong = true
         case .corruptsSometimes: isWrong = chance(4)
         default: isWrong = !nodes[node].disk.intact[range.piece]
@@ -282,8 +315,8 @@ extension Simulation {
     private mutating func answer(_ range: HashRange, _ id: ConnectionID, _ node: Int) {
         let (connection, end) = id.place
         let isKnown = piece(ofLeaves: range).map { nodes[node].disk.verified[$0] } ?? false
-        if connections[connection][end].isOpen {
-            if isKnown, nodes[node].host.vice != .refuses {
+        if ends[connection * 2 + end].isOpen {
+            if isKnown, nodes[node].vice != .refuses {
                 let areWrong = nodes[node].host.sendsWrongBytes && chance(2)
                 send(.hashes(range, isWrong: areWrong), connection, from: end)
             } else {

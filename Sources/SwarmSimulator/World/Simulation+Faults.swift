@@ -97,8 +97,8 @@ extension Simulation {
         nodes[node].isPaused = false
         for connection in nodes[node].connections {
             let number = Int(connection)
-            let end = Int(connections[number].first.node) == node ? 0 : 1
-            guard connections[number][end].isOpen else { continue }
+            let end = Int(ends[number * 2].node) == node ? 0 : 1
+            guard ends[number * 2 + end].isOpen else { continue }
             detach(number, end)
             if silently {
                 connections[number].isSilent = true
@@ -162,7 +162,7 @@ extension Simulation {
 
     private mutating func cutSomething() {
         let open = connections.indices.filter {
-            connections[$0].first.isOpen || connections[$0].second.isOpen
+            ends[$0 * 2].isOpen || ends[$0 * 2 + 1].isOpen
         }
         guard let connection = open.randomElement(using: &random) else { return }
         cut(connection)

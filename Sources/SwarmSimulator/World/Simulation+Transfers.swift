@@ -6,10 +6,10 @@ import SwarmModel
 extension Simulation {
     /// A block is handed to the system: it leaves when those before it have.
     mutating func transmit(_ outgoing: Connection.Outgoing, _ connection: Int, _ end: Int) {
-        connections[connection][end].outgoing.append(outgoing)
-        guard connections[connection][end].flow < 0 else { return }
-        let from = Int(connections[connection][end].node)
-        let to = Int(connections[connection][1 - end].node)
+        ends[connection * 2 + end].outgoing.append(outgoing)
+        guard ends[connection * 2 + end].flow < 0 else { return }
+        let from = Int(ends[connection * 2 + end].node)
+        let to = Int(ends[connection * 2 + 1 - end].node)
         let (links, count) = route(from, to)
         let flow = Network.Flow(
             connection: Int32(connection),
@@ -20,7 +20,7 @@ extension Simulation {
             remaining: outgoing.bytes,
             updatedAt: now.nanoseconds
         )
-        connections[connection][end].flow = network.add(flow, at: now)
+        ends[connection * 2 + end].flow = network.add(flow, at: now)
         scheduleBlock(connection, end)
     }
 
@@ -51,7 +51,7 @@ extension Simulation {
 
     /// Notes when the block in transfer will have left, if that is known, and plans a step.
     private mutating func scheduleBlock(_ connection: Int, _ end: Int) {
-        let flow = connections[connection][end].flow
+        let flow = ends[connection * 2 + end].flow
         if let at = network.due(flow) {
             agenda.add(
                 .blockLeft(connection: Int32(connection), end: UInt8(end)),
@@ -88,24 +88,24 @@ extension Simulation {
     }
 
     mutating func stopFlow(_ connection: Int, _ end: Int) {
-        let index = connections[connection][end].flow
+        let index = ends[connection * 2 + end].flow
         guard index >= 0 else { return }
-        connections[connection][end].flow = -1
+        ends[connection * 2 + end].flow = -1
         if let moved = network.remove(index) {
-            connections[Int(moved.connection)][Int(moved.end)].flow = index
+            ends[Int(moved.connection) * 2 + Int(moved.end)].flow = index
         }
         planStep()
     }
 
     /// The first block in the queue has left, unless that was planned before rates changed.
     mutating func blockLeft(_ connection: Int, _ end: Int) {
-        let flow = connections[connection][end].flow
+        let flow = ends[connection * 2 + end].flow
         guard flow >= 0, network.flows[Int(flow)].dueAt == now.nanoseconds,
-            let outgoing = connections[connection][end].outgoing.popFirst()
+            let outgoing = ends[connection * 2 + end].outgoing.popFirst()
         else { return }
         network.flows[Int(flow)].dueAt = nil
         send(.block(outgoing.block, isWrong: outgoing.isWrong), connection, from: end)
-        let node = Int(connections[connection][end].node)
+        let node = Int(ends[connection * 2 + end].node)
         // The core may have the next block at once; so the flow does not end before it was asked.
         if nodes[node].isPaused {
             nodes[node].backlog.append(
@@ -128,9 +128,9 @@ extension Simulation {
     }
 
     private mutating func continueFlow(_ connection: Int, _ end: Int) {
-        let flow = connections[connection][end].flow
+        let flow = ends[connection * 2 + end].flow
         guard flow >= 0 else { return }
-        if let next = connections[connection][end].outgoing.first {
+        if let next = ends[connection * 2 + end].outgoing.first {
             network.begin(next.bytes, flow, at: now)
             scheduleBlock(connection, end)
         } else {

@@ -17,12 +17,16 @@ package struct Simulation {
     var network: Network
     var nodes: [Node] = []
     var connections: [Connection] = []
+    /// Both ends of each connection, one after the other.
+    var ends: [Connection.End] = []
     var tracker: TrackerNode
     /// Domains that are cut off from the rest, with the time of their healing.
     var partitions: [Partition] = []
     /// Packets that wait for a partition to end, in order.
     var held: [Delivery] = []
     var actions: [SwarmAction] = []
+    /// Connections with haves that wait for the end of the action list at hand.
+    var havesGathered: [ConnectionID] = []
     var tally: Tally
     var checks: Checks
     var fingerprint = Fingerprint()
@@ -99,10 +103,9 @@ package struct Simulation {
             }
         }
         return Node(
-            host: host,
+            host,
             swarm: Swarm(me: peer, settings: host.settings, random: random.fork(), at: now),
             announcer: Announcer(tiers: [[Self.trackerURL]], random: random.fork()),
-            peer: peer,
             disk: Disk(scenario.geometry, holding: held)
         )
     }
@@ -173,20 +176,18 @@ package struct Simulation {
         var list: [SwarmAction] = []
         swap(&list, &actions)
         for action in list { carryOut(action, node) }
+        sendGathered()
         // The array is used again: most events have few actions, and there are millions.
         let isQuiet = list.isEmpty
         if actions.isEmpty { swap(&list, &actions) }
         // A have that moved nothing moves no deadline either, and they come by the million.
-        if isQuiet, isFlow, case .received(.have, _) = event { return }
+        if isQuiet, isFlow, event.isHave { return }
         plantTick(node)
     }
 
     /// One timer for each process, at the earliest deadline of its machines.
     mutating func plantTick(_ node: Int) {
-        // Looked at in place: the machines are large, and this is asked after nearly every event.
-        let due = nodes.withUnsafeBufferPointer { nodes in
-            earlier(nodes[node].swarm.deadline, nodes[node].announcer.deadline)
-        }
+        let due = earlier(nodes[node].swarm.deadline, nodes[node].announcer.deadline)
         guard let due else { return }
         if options.mutation == .deafTimer, node % 3 == 1 { return }
         let at = max(due, now)
@@ -213,4 +214,13 @@ package struct Simulation {
     }
 
     mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
+}
+
+extension SwarmEvent {
+    fileprivate var isHave: Bool {
+        switch self {
+        case .received(.have, _), .havesReceived: true
+        default: false
+        }
+    }
 }

@@ -37,7 +37,7 @@ extension Simulation {
     mutating func pollAnnouncer(_ node: Int) {
         guard nodes[node].isAlive else { return }
         nodes[node].announcer.wantsPeersSooner =
-            nodes[node].swarm.connections.isEmpty && !nodes[node].swarm.isComplete
+            nodes[node].swarm.connectionCount == 0 && !nodes[node].swarm.isComplete
         guard let order = nodes[node].announcer.poll(at: now) else { return }
         let request = announceRequest(order, node)
         let delay = scenario.trackerLatency + .microseconds(500)
