@@ -9,6 +9,7 @@ extension SwarmDriver {
         let reference = names.first
         let connections = swarm.connections
         let verified = swarm.picker?.verified
+        let unavailable = unavailable
         let rate = connections.reduce(0.0) { $0 + $1.pipeline.bytesPerSecond(at: now) }
         return SwarmStatus(
             name: reference?.name.description ?? "",
@@ -30,7 +31,8 @@ extension SwarmDriver {
             seeds: connections.count { $0.isSeed },
             knownPeers: swarm.book.count,
             bannedPeers: swarm.book.bannedPeers(at: now).map(\.description),
-            unavailablePieces: unavailablePieces,
+            unavailablePieces: unavailable.count,
+            unavailable: named(unavailable),
             from: sources,
             received: swarm.ledger.received.entries,
             sent: swarm.ledger.sent.entries,
@@ -80,13 +82,18 @@ extension SwarmDriver {
     }
 
     /// Pieces that are missing here and that no connected peer has.
-    private var unavailablePieces: Int {
-        guard let picker = swarm.picker, !picker.isComplete else { return 0 }
+    private var unavailable: [PieceIndex] {
+        guard let picker = swarm.picker, !picker.isComplete else { return [] }
         let held = swarm.connections.compactMap(\.pieces)
-        if held.contains(where: \.isFull) { return 0 }
-        return picker.geometry.pieces.count { piece in
+        if held.contains(where: \.isFull) { return [] }
+        return picker.geometry.pieces.filter { piece in
             !picker.verified[piece] && !held.contains { $0[piece] }
         }
+    }
+
+    private func named(_ pieces: [PieceIndex]) -> [MissingPieces] {
+        guard let info = files?.info else { return [] }
+        return MissingPieces.runs(of: pieces, info.geometry) { info.entry(of: $0).joinedPath }
     }
 
     /// The report of a finished pull.

@@ -41,6 +41,8 @@ package struct SwarmStatus: Codable, Hashable, Sendable {
     /// Verified pieces that no connected peer and not this one has: as long as there are any, the
     /// download cannot end.
     package var unavailablePieces: Int
+    /// The first of them by file and number.
+    package var unavailable: [MissingPieces]
     package var from: [PullReport.Source]
     /// The ledger: payload by both ends and kind, as received and as sent.
     package var received: [TrafficLedger.Entry]

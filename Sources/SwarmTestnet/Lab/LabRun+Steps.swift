@@ -163,9 +163,11 @@ extension LabRun {
         for host in expectation.hosts {
             guard let record = records[host] else { continue }
             let missing = record.current?.unavailablePieces ?? 0
-            if let wanted = expectation.missingPieces, wanted != (missing > 0) {
+            let named = record.current?.unavailable ?? []
+            if let wanted = expectation.missingPieces, wanted != (missing > 0 && !named.isEmpty) {
                 violations.append(
-                    "\(step.name): \(name(host)) says that \(missing) pieces are held by nobody"
+                    "\(step.name): \(name(host)) says that \(missing) pieces are held by nobody, "
+                        + "and names \(named.count) runs of them"
                 )
             }
             if let wanted = expectation.complete, wanted != (record.completedAt != nil) {

@@ -124,9 +124,17 @@ package struct HostStatus: Codable, Hashable, Sendable {
     package var peers: Int
     package var bannedPeers: [String]
     package var unavailablePieces: Int
+    /// Says which by file and number; only our own peers do.
+    package var unavailable: [Missing]?
     package var from: [Source]
     package var path: String?
     package var seconds: Double
+
+    package struct Missing: Codable, Hashable, Sendable {
+        package var file: String
+        package var first: Int
+        package var last: Int
+    }
 
     package struct Source: Codable, Hashable, Sendable {
         package var domain: String

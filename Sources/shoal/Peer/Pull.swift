@@ -182,9 +182,7 @@ struct Pull: AsyncParsableCommand {
         var message =
             "not complete after \(seconds ?? 0) seconds: \(status.verifiedPieces) of "
             + "\(status.pieces) pieces, \(status.peers) peers"
-        if status.unavailablePieces > 0 {
-            message += "; \(status.unavailablePieces) pieces are held by none of them"
-        }
+        if let unavailable = status.unavailableText { message += "; \(unavailable)" }
         if let problem = status.problem { message += "; \(problem)" }
         return CommandFailure(.unreachable, message, remedy: "the same command again; it goes on")
     }

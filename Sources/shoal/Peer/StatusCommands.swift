@@ -111,10 +111,8 @@ struct Status: AsyncParsableCommand {
         for version in status.versions {
             let name = "\(version.name)@\(version.version)"
             if let problem = version.problem { lines.append("\(name): \(problem)") }
-            if version.unavailablePieces > 0, version.state == .downloading {
-                lines.append(
-                    "\(name): \(version.unavailablePieces) pieces are held by no peer in reach"
-                )
+            if let unavailable = version.unavailableText, version.state == .downloading {
+                lines.append("\(name): \(unavailable)")
             }
             for banned in version.bannedPeers { lines.append("\(name): banned \(banned)") }
         }
