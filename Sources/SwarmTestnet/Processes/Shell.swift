@@ -54,16 +54,26 @@ package enum Shell {
 
     /// Runs a script to its end even when the task was cancelled, at which `Subprocess` would kill
     /// it: for tidying up after a run that was interrupted. What it says does not matter.
+    ///
+    /// By hand, since Foundation's `Process` now and then never hears that a child of the first
+    /// process of a namespace has ended.
     static func tidy(_ script: String) {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = ["-c", script]
-        process.environment = ProcessInfo.processInfo.environment
-            .merging(["PATH": path]) { $1 }
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        do { try process.run() } catch { return }
-        process.waitUntilExit()
+        let command: [String] = ["/bin/sh", "-c", script]
+        var words = command.map { strdup($0) } + [nil]
+        let variables = ProcessInfo.processInfo.environment.merging(["PATH": path]) { $1 }
+        var environment = variables.map { strdup("\($0)=\($1)") } + [nil]
+        defer { for text in words + environment { free(text) } }
+        var files = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&files)
+        defer { posix_spawn_file_actions_destroy(&files) }
+        for descriptor: Int32 in 0...2 {
+            posix_spawn_file_actions_addopen(&files, descriptor, "/dev/null", O_RDWR, 0)
+        }
+        var child: pid_t = 0
+        let failure = posix_spawn(&child, command[0], &files, nil, &words, &environment)
+        guard failure == 0 else { return }
+        var status: Int32 = 0
+        while waitpid(child, &status, 0) < 0, errno == EINTR {}
     }
 
     /// The tools of administrators are not in everybody's path.
