@@ -31,7 +31,9 @@ SETTINGS = {
     "announce_to_all_trackers": True,
     # Hosts of one rack share an address prefix, which the client would otherwise take for one home.
     "allow_multiple_connections_per_ip": True,
-    "alert_mask": lt.alert.category_t.status_notification | lt.alert.category_t.error_notification,
+    "alert_mask": lt.alert.category_t.status_notification
+    | lt.alert.category_t.error_notification
+    | lt.alert.category_t.storage_notification,
 }
 
 
@@ -128,17 +130,18 @@ def main():
     if chosen.seed:
         parameters.flags |= lt.torrent_flags.seed_mode
     parameters.trackers = [f"{chosen.tracker}/announce"]
-    began, finished, ledger = time.monotonic(), None, Ledger()
+    began, finished, stored, ledger = time.monotonic(), None, False, Ledger()
     handle = session.add_torrent(parameters)
     if chosen.seed:
         print("seeding on", chosen.listen, flush=True)
     while True:
-        session.pop_alerts()
+        # A piece counts before it is written; the files are looked at only when all are.
+        stored |= any(isinstance(alert, lt.cache_flushed_alert) for alert in session.pop_alerts())
         if finished is None and handle.status().is_seeding:
             handle.flush_cache()
             finished = time.monotonic()
-        status = describe(handle, ledger, name, began, finished)
-        if finished:
+        status = describe(handle, ledger, name, began, finished if stored else None)
+        if finished and stored:
             status["path"] = str(pathlib.Path(parameters.save_path, handle.status().name))
         write(chosen.status, status)
         time.sleep(0.25)
