@@ -31,15 +31,15 @@ extension Swarm {
         settings.scheduler.uplinkBytesPerSecond ?? uplink.bytesPerSecond
     }
 
-    private func pool(of session: PeerSession) -> UploadSlots.Pool {
+    private func pool(ofLevel level: Int) -> UploadSlots.Pool {
         // Within a region links are short and wide; of a shallow locality the rack is all.
-        session.level < min(2, domains.top) ? .far : .near
+        level < min(2, domains.top) ? .far : .near
     }
 
     /// Hands the transport what the peer's turn and credit allow.
     mutating func serve(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
-        guard let session = sessions[id] else { return }
-        let pool = pool(of: session)
+        guard let level = sessions[id]?.level else { return }
+        let pool = pool(ofLevel: level)
         while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool, at: now),
             let range = sessions[id]?.uploads.next(credit: settings.uploadCreditBytes, at: now)
         {
@@ -58,7 +58,8 @@ extension Swarm {
     /// Keeps the list of those that wait for a turn: it is looked at for each block, and the
     /// sessions are many.
     mutating func noteWaiting(_ id: ConnectionID) {
-        if let uploads = sessions[id]?.uploads, uploads.isWaiting, !uploads.isInTransport {
+        let waits = sessions.with(id) { $0.uploads.isWaiting && !$0.uploads.isInTransport }
+        if waits == true {
             uploadsWaiting.append(id)
         } else {
             uploadsWaiting.remove(id)
@@ -67,7 +68,7 @@ extension Swarm {
 
     private func isAnybodyWaiting(in pool: UploadSlots.Pool, except id: ConnectionID) -> Bool {
         uploadsWaiting.contains { other in
-            other != id && sessions[other].map { self.pool(of: $0) } == pool
+            other != id && sessions[other].map { self.pool(ofLevel: $0.level) } == pool
         }
     }
 
@@ -79,7 +80,7 @@ extension Swarm {
     ) {
         while slots.hasRoom(pool), !uploadsWaiting.isEmpty {
             let waiting = uploadsWaiting.compactMap { sessions[$0] }
-                .filter { self.pool(of: $0) == pool }
+                .filter { self.pool(ofLevel: $0.level) == pool }
             let candidates = waiting.map { candidate($0, at: now) }
             let next = slots.next(among: candidates)
             guard let next, slots.admits(next, pool, at: now) else { return }
