@@ -57,8 +57,6 @@ package struct Swarm: Sendable {
     /// Connections with requests of which none is with the transport.
     var uploadsWaiting: OrderedSet<ConnectionID> = []
     var uplink: UplinkMeter
-    /// The same of what leaves the region.
-    var farUplink: UplinkMeter
     package internal(set) var roster: Roster
     package internal(set) var domains: Domains
     /// Nil until the pieces are known.
@@ -110,7 +108,6 @@ package struct Swarm: Sendable {
         roster = Roster(me: me, settings: settings.scheduler)
         slots = Self.slots(settings)
         uplink = UplinkMeter(at: now)
-        farUplink = UplinkMeter(at: now)
         intents = IntentBook(holdMax: settings.scheduler.intentHoldMax)
         domains = Domains(mine: settings.locality, myKey: Roster.key(of: me))
         housekeepingAt = now + Self.housekeepingInterval

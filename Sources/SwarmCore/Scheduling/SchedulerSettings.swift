@@ -103,23 +103,4 @@ package struct SchedulerSettings: Hashable, Sendable {
     package var rosterLifetime = Duration.seconds(300)
 
     package init() {}
-
-    /// Slots for an uplink and a share of the region's egress as measured; what the settings say of
-    /// them comes first.
-    package func slotCounts(uplink measured: Int?, egressShare: Int?) -> (near: Int, far: Int) {
-        var counts = (near: nearSlots, far: farSlots)
-        let uplink = uplinkBytesPerSecond ?? measured
-        if let uplink {
-            counts.near = min(max(uplink / nearSlotBytesPerSecond, nearSlotsMin), nearSlotsMax)
-        }
-        if let share = least(regionEgressShare ?? egressShare, uplink) {
-            counts.far = min(max(1, share / farSlotBytesPerSecond), nearSlotsMax)
-        }
-        return counts
-    }
-
-    private func least(_ a: Int?, _ b: Int?) -> Int? {
-        guard let a, let b else { return a ?? b }
-        return min(a, b)
-    }
 }

@@ -7,23 +7,20 @@ extension Swarm {
     /// The slots that the settings come to.
     static func slots(_ settings: SwarmSettings) -> UploadSlots {
         let scheduler = settings.scheduler
-        let counts = scheduler.slotCounts(uplink: nil, egressShare: nil)
+        var near = scheduler.nearSlots
+        var far = scheduler.farSlots
+        if let uplink = scheduler.uplinkBytesPerSecond {
+            let rate = scheduler.nearSlotBytesPerSecond
+            near = min(max(uplink / rate, scheduler.nearSlotsMin), scheduler.nearSlotsMax)
+            let share = min(uplink, scheduler.regionEgressShare ?? uplink)
+            far = max(1, share / scheduler.farSlotBytesPerSecond)
+        }
         return UploadSlots(
-            near: counts.near,
-            far: counts.far,
+            near: max(1, near),
+            far: max(1, far),
             turnBytes: scheduler.turnBytes,
             turnTime: scheduler.turnTime
         )
-    }
-
-    /// Sizes the slots by what this host is seen to send while more is wanted: the far ones by what
-    /// leaves the region, which is its share of an egress that nobody has told it of.
-    private mutating func sizeSlots() {
-        let counts = settings.scheduler.slotCounts(
-            uplink: uplink.bytesPerSecond,
-            egressShare: farUplink.bytesPerSecond
-        )
-        slots.resize(near: counts.near, far: counts.far)
     }
 
     /// What this host can send, for the tracker; nil when that is not known.
@@ -109,13 +106,8 @@ extension Swarm {
             else { continue }
             slots.stalled(session.id)
         }
-        let farBelow = min(2, domains.top)
-        uplink.sample(isSaturated: sessions.contains { $0.uploads.isWaiting }, at: now)
-        farUplink.sample(
-            isSaturated: sessions.contains { $0.uploads.isWaiting && $0.level < farBelow },
-            at: now
-        )
-        sizeSlots()
+        let isSaturated = sessions.values.contains(where: \.uploads.isWaiting)
+        uplink.sample(isSaturated: isSaturated, at: now)
         for pool in UploadSlots.Pool.allCases { serveOthers(pool, at: now, into: &actions) }
     }
 
@@ -131,9 +123,6 @@ extension Swarm {
         sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
         if wasSent {
             uplink.sent(Int(raw.length), at: now)
-            if let level = sessions[id]?.level, level < min(2, domains.top) {
-                farUplink.sent(Int(raw.length), at: now)
-            }
         } else {
             reject(raw, to: id, at: now, into: &actions)
         }

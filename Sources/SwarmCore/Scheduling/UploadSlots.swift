@@ -27,7 +27,7 @@ package struct UploadSlots: Sendable {
 
     private var turns: [(id: ConnectionID, turn: Turn)] = []
     private var grants = 0
-    package private(set) var counts: (near: Int, far: Int)
+    private let counts: (near: Int, far: Int)
     /// Bytes, or time, after which the next has its turn.
     private let turnBytes: Int
     private let turnTime: Duration
@@ -38,9 +38,6 @@ package struct UploadSlots: Sendable {
         self.turnBytes = turnBytes
         self.turnTime = turnTime
     }
-
-    /// Turns that are over the new counts go on to their end.
-    package mutating func resize(near: Int, far: Int) { counts = (max(1, near), max(1, far)) }
 
     private func index(of id: ConnectionID) -> Int? { turns.firstIndex { $0.id == id } }
 

@@ -87,14 +87,14 @@ struct FleetTests {
 
     /// A source slower than a thousandth of the fleet is snubbed and taken for lost now and then; a
     /// timer alone would send three to five copies.
-    @Test("with a slow seed, for which everybody waits, a third of a copy more", arguments: 1...2)
+    @Test("with a slow seed, for which everybody waits, half a copy more", arguments: 1...2)
     func slowSeed(seed: UInt64) throws {
         var shape = Shape()
         shape.pieces = 32
         shape.seedRate = 200_000
         let world = try Self.run(seed, shape)
         for (domain, copies) in Self.copies(world) {
-            #expect(copies <= 1.4, "\(domain)")
+            #expect(copies <= 1.6, "\(domain)")
         }
     }
 

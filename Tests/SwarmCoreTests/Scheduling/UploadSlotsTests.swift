@@ -104,34 +104,6 @@ struct UploadSlotsTests {
         #expect(near == 8)
         #expect(far == 2)
     }
-
-    @Test("slots follow from what is measured when nothing is known, and never fall to none")
-    func measured() {
-        var settings = SchedulerSettings()
-        let none = settings.slotCounts(uplink: nil, egressShare: nil)
-        #expect(none == (settings.nearSlots, settings.farSlots))
-        let cases: [(uplink: Int, share: Int?, near: Int, far: Int)] = [
-            (1_250_000_000, 250_000_000, 8, 4), (1_250_000_000, nil, 8, 20), (1, 1, 3, 1),
-            (.max, .max, 40, 40), (200_000, 1_000_000_000, 3, 1),
-        ]
-        for item in cases {
-            let counts = settings.slotCounts(uplink: item.uplink, egressShare: item.share)
-            #expect(counts == (item.near, item.far), "\(item)")
-        }
-        settings.regionEgressShare = 125_000_000
-        #expect(settings.slotCounts(uplink: .max, egressShare: .max).far == 2)
-    }
-
-    @Test("fewer slots let the turns under way end")
-    func resized() {
-        var slots = UploadSlots(near: 2, far: 1, turnBytes: 100, turnTime: .seconds(9))
-        for number in 1...2 { _ = slots.admits(Self.id(number), .near, at: .origin) }
-        slots.resize(near: 1, far: 0)
-        #expect(slots.admits(Self.id(2), .near, at: .origin) == true)
-        slots.drained(Self.id(1))
-        #expect(!slots.hasRoom(.near))
-        #expect(slots.hasRoom(.far))
-    }
 }
 
 @Suite("Uplinks")
