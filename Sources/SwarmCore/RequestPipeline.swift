@@ -4,7 +4,7 @@ package import SwarmModel
 /// What one peer was asked for and has not sent: keeps enough bytes on the way to fill the path,
 /// and no more. Depth follows twice the bandwidth-delay product, and at least
 /// ``SwarmSettings/pipelineWindow`` of transfer, because a source serves several peers in turn.
-package struct RequestPipeline: Hashable, Sendable {
+package struct RequestPipeline: Sendable {
     package struct Request: Hashable, Sendable {
         package var range: BlockRange
         package var sentAt: Instant
@@ -114,11 +114,11 @@ package struct RequestPipeline: Hashable, Sendable {
 
 /// A smoothed transfer rate: bytes counted in slots of a quarter second, averaged over the last two
 /// seconds in which anything could have come.
-package struct TransferRate: Hashable, Sendable {
+package struct TransferRate: Sendable {
     private static let slotNanoseconds: Int64 = 250_000_000
     private static let slotCount = 8
 
-    private var bytes = SIMD8<Int64>()
+    private var bytes = InlineArray<8, Int64>(repeating: 0)
     private var start: Instant
     private var current: Int64 = 0
 

@@ -2,7 +2,7 @@ package import SwarmModel
 
 /// What this host can send, measured while it could have sent more: what it sends to peers that
 /// want little says nothing.
-package struct UplinkMeter: Hashable, Sendable {
+package struct UplinkMeter: Sendable {
     private var rate: TransferRate
     package private(set) var bytesPerSecond: Int?
 
