@@ -209,7 +209,8 @@ struct TransportTLSTests {
         let listener = try await TLSBench.listen(resources)
         let channel = try await ClientBootstrap(group: TLSBench.group)
             .connect(to: listener.localEndpoint.socketAddress()).get()
-        if !said.isEmpty { try await channel.writeAndFlush(ByteBuffer(bytes: said)) }
+        // On a busy machine it may be given up before it said anything: that is the end awaited, too.
+        if !said.isEmpty { try? await channel.writeAndFlush(ByteBuffer(bytes: said)) }
         try await channel.closeFuture.get()
         await listener.close()
         await resources.shutDown()
@@ -218,16 +219,23 @@ struct TransportTLSTests {
 
     @Test("no more remotes may be amid TLS than the limit says")
     func crowdedHandshakes() async throws {
-        let resources = try TLSBench.resources { $0.unauthenticatedMax = 2 }
+        let resources = try TLSBench.resources {
+            $0.unauthenticatedMax = 2
+            // Longer than the test may take: none is closed for its silence.
+            $0.handshakeTimeout = .seconds(600)
+        }
         let listener = try await TLSBench.listen(resources)
+        let (closed, closing) = AsyncStream<Void>.makeStream()
         var channels: [any Channel] = []
         for _ in 0..<3 {
             let channel = try await ClientBootstrap(group: TLSBench.group)
                 .connect(to: listener.localEndpoint.socketAddress()).get()
             try? await channel.writeAndFlush(ByteBuffer(bytes: [22]))
+            channel.closeFuture.whenComplete { _ in closing.yield() }
             channels.append(channel)
         }
-        try await channels[2].closeFuture.get()
+        // Each is accepted on a loop of its own: any of the three may be the one too many.
+        for await _ in closed { break }
         #expect(resources.gauges.refusedConnections.value == 1)
         #expect(resources.connectionCount == 2)
         await listener.close()

@@ -39,12 +39,23 @@ struct TrackerFixture: Sendable {
 
     var url: String { "http://\(endpoint)" }
     var address: TrackerAddress { TrackerAddress(url)! }
-    var client: TrackerClient { TrackerClient(client: Self.http) }
+    var client: TrackerClient {
+        var settings = TrackerClient.Settings()
+        settings.timeout = Self.patience
+        return TrackerClient(client: Self.http, settings: settings)
+    }
     func catalog(token: String? = nil) -> CatalogClient {
         CatalogClient(client: Self.http, tracker: address, token: token)
     }
 
-    static let http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: .shoal)
+    /// How long a request may take on a machine that has much else to do.
+    static let patience = Duration.seconds(60)
+
+    static let http: HTTPClient = {
+        var configuration = HTTPClient.Configuration.shoal
+        configuration.timeout.connect = .seconds(60)
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
 
     static var quietLogger: Logger {
         var logger = Logger(label: "test")
@@ -122,7 +133,7 @@ struct TrackerFixture: Sendable {
         request.method = HTTPMethod(rawValue: method)
         for (name, value) in headers { request.headers.add(name: name, value: value) }
         request.body = body
-        let response = try await Self.http.execute(request, timeout: .seconds(20))
+        let response = try await Self.http.execute(request, timeout: .seconds(60))
         let collected = try await response.body.collect(upTo: 64 << 20)
         return Answer(
             status: Int(response.status.code),

@@ -115,7 +115,7 @@ struct TrafficTests {
     @Test("a report in a hurry is refused with the time to wait")
     func hurry() async throws {
         try await TrackerFixture.run(in: TemporaryDirectory()) {
-            $0.traffic.spacingMin = .seconds(100)
+            $0.traffic.spacingMin = .seconds(1000)
         } _: { tracker in
             let body = try JSONEncoder().encode(Self.report(1, at: "aws"))
             let path = Self.path + "/traffic"
@@ -123,7 +123,9 @@ struct TrafficTests {
             #expect(first.status == 200)
             let next = try await tracker.send("POST", path, body: .bytes(ByteBuffer(bytes: body)))
             #expect((next.status, next.errorCode) == (429, "too-soon"))
-            #expect(Int(next.headers.first(name: "retry-after") ?? "") ?? 0 >= 99)
+            // What is left of it, on a machine that may be slow.
+            let wait = Int(next.headers.first(name: "retry-after") ?? "") ?? 0
+            #expect(900...1000 ~= wait)
         }
     }
 
