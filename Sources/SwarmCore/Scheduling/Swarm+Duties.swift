@@ -77,9 +77,12 @@ extension Swarm {
         var wanted = settings.connectionsWanted
         var have = sessions.count
         if !dutyKeys.isEmpty {
-            // What others have dialled for their own duties takes no room from ours.
-            wanted = dutyKeys.count + settings.scheduler.connectionsBesides
-            have = sessions.count { $0.isDuty || !$0.isIncoming }
+            // What others have dialled for their own duties takes no room from ours, nor does what
+            // was dialled before duties were known.
+            let besides = settings.scheduler.connectionsBesides
+            wanted = dutyKeys.count + besides
+            have = sessions.count(where: \.isDuty)
+            have += min(besides, sessions.count { !$0.isDuty && !$0.isIncoming })
         }
         connectionsLacking = min(wanted - have, settings.connectionsMax - sessions.count)
     }

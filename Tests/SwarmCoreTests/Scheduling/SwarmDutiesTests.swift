@@ -66,6 +66,23 @@ struct SwarmDutiesTests {
         #expect(dialled.count < 80, "\(dialled.count) of 120")
     }
 
+    @Test("whoever was dialled before duties were known takes no place of theirs")
+    func early() throws {
+        var bench = try bench(connectionsWanted: 90)
+        let early = UInt8(31)...120
+        #expect(
+            dials(bench.handle(.peersLearned(early.map { SwarmBench.endpoint($0) }))).count == 90
+        )
+        for number in early { _ = bench.open(UInt64(number)) }
+        let dialled = dials(bench.handle(.rosterUpdated(try roster())))
+        let lacking = Self.members.filter {
+            !early.contains($0)
+                && bench.swarm.dutyKeys.contains(Roster.key(of: SwarmBench.peer($0)))
+        }
+        #expect(lacking.count >= 10, "the rack at least")
+        #expect(Set(dialled) == Set(lacking.map { SwarmBench.endpoint($0) }))
+    }
+
     @Test("in a small one: everybody, up to as many as wanted")
     func small() throws {
         var bench = try bench(connectionsWanted: 150)
