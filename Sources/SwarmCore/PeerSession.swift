@@ -56,6 +56,8 @@ package struct PeerSession: Sendable {
     package var receivedBytes = 0
     package var lastReceivedAt: Instant
     package var lastSentAt: Instant
+    /// When it last heard that what it asked for waits.
+    package var noticedAt: Instant?
     /// Pieces that the peer has and we lack.
     package var interestingCount = 0
     package var hashServes = 0
@@ -296,6 +298,23 @@ package struct PeerSession: Sendable {
         guard pieces.insert(piece) else { return nil }
         barrenSince = nil
         return piece
+    }
+
+    /// The pieces that it did not have before; and, when one of them is none, the violation, at
+    /// which it ends.
+    mutating func saysHaves(
+        _ numbers: [UInt32],
+        _ geometry: PieceGeometry?
+    ) -> (news: [PieceIndex], violation: Violation?) {
+        var news: [PieceIndex] = []
+        for number in numbers {
+            do throws(Violation) {
+                if let piece = try saysHave(number, geometry) { news.append(piece) }
+            } catch {
+                return (news, error)
+            }
+        }
+        return (news, nil)
     }
 
     /// BEP 54. Returns the piece when the peer had it.

@@ -177,6 +177,12 @@ package struct PiecePicker: Sendable {
         active[range.piece]?.transfer(range.blocks, from: peer, to: other)
     }
 
+    /// The piece has no owner any more.
+    package mutating func free(_ piece: PieceIndex) {
+        releases += 1
+        change(piece) { $0.owner = nil }
+    }
+
     /// `peer` owns no piece any more. Returns the exclusive pieces it had begun, which must be
     /// restarted: their blocks would come from two peers.
     package mutating func disown(_ peer: ConnectionID) -> [PieceIndex] {

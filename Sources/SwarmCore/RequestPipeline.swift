@@ -22,6 +22,15 @@ package struct RequestPipeline: Sendable {
     /// When a block last arrived, or the first request was sent to an idle peer.
     package private(set) var progressAt: Instant
     package private(set) var isSnubbed = false
+    /// When the peer last said that the requests wait for their turn.
+    private var queuedAt: Instant?
+    /// How often it was snubbed, and when last.
+    private var snubCount = 0
+    private var snubbedAt: Instant?
+    /// Snubbed so often, with less than the time between, it counts as snubbed until it is not for
+    /// that time: a peer that sends a block a minute must not be waited for.
+    private static let snubsMax = 3
+    private static let snubMemory = Duration.seconds(120)
 
     package init(at now: Instant) {
         rate = TransferRate(at: now)
@@ -58,6 +67,7 @@ package struct RequestPipeline: Sendable {
         rate.add(range.length, at: now)
         progressAt = now
         isSnubbed = false
+        if let last = snubbedAt, now - last >= Self.snubMemory { snubCount = 0 }
         if let request = remove(range) {
             let elapsed = now - request.sentAt
             roundTrip = min(roundTrip ?? elapsed, elapsed)
@@ -94,8 +104,30 @@ package struct RequestPipeline: Sendable {
         return ranges
     }
 
-    package mutating func snub() -> [BlockRange] {
+    /// It is silent, or is so again and again.
+    package var isUnreliable: Bool { isSnubbed || snubCount >= Self.snubsMax }
+
+    /// The peer says that what was asked of it waits for its turn.
+    package mutating func queued(at now: Instant) {
+        guard snubCount < Self.snubsMax else { return }
+        queuedAt = now
+        isSnubbed = false
+    }
+
+    /// Nothing of what is outstanding has been sent, as the peer said since it last sent something.
+    package var isQueued: Bool { queuedAt ?? progressAt > progressAt }
+
+    /// Since when nothing was heard of what is outstanding. Who promises and never delivers is
+    /// believed for `queuedMax`.
+    package func silentSince(_ queuedMax: Duration) -> Instant {
+        guard let queuedAt else { return progressAt }
+        return max(progressAt, min(queuedAt, progressAt + queuedMax))
+    }
+
+    package mutating func snub(at now: Instant) -> [BlockRange] {
         isSnubbed = true
+        snubCount += 1
+        snubbedAt = now
         return giveUpAll()
     }
 

@@ -51,6 +51,7 @@ extension Swarm {
         for file in content.geometry.files where !heldBack.contains(file) {
             for piece in content.geometry.pieces(of: file) { picker?.release(piece) }
         }
+        slots.pieceLength = content.geometry.pieceLength
         beginScheduling(at: now)
         sealWhole(into: &actions)
         if files.isAllSealed { actions.append(.publishView) }

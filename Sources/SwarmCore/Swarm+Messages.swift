@@ -29,7 +29,8 @@ extension Swarm {
             case .hashRequest, .hashes, .hashReject:
                 hashMessage(message, from: id, at: now, into: &actions)
             case .piece: preconditionFailure("blocks come as blockArrived")
-            case .keepAlive, .suggest, .allowedFast, .unknown: break
+            case .keepAlive: stillQueued(id, at: now, into: &actions)
+            case .suggest, .allowedFast, .unknown: break
             }
         } catch {
             close(id, .violation(error.what), at: now, into: &actions)
@@ -45,24 +46,44 @@ extension Swarm {
         guard let first = numbers.first, sessions[id] != nil,
             admits(.have(first), from: id, at: now, into: &actions)
         else { return }
-        sessions[id]?.lastReceivedAt = now
         let geometry = geometry
-        var isNews = false
-        for number in numbers {
-            let said = sessions.with(id) { session in
-                Result { () throws(Violation) in try session.saysHave(number, geometry) }
-            }
-            switch said {
-            case .success(let piece?):
-                gains(piece, id, at: now)
-                isNews = true
-            case .failure(let violation):
-                close(id, .violation(violation.what), at: now, into: &actions)
-                return
-            case .success(nil), nil: break
-            }
+        let said = sessions.with(id) { session -> ([PieceIndex], Violation?) in
+            session.lastReceivedAt = now
+            return session.saysHaves(numbers, geometry)
         }
-        if isNews { availabilityKnown(id, at: now, into: &actions) }
+        guard let (pieces, violation) = said else { return }
+        gains(pieces, id, at: now)
+        if let violation {
+            close(id, .violation(violation.what), at: now, into: &actions)
+        } else if !pieces.isEmpty {
+            availabilityKnown(id, at: now, into: &actions)
+            for piece in pieces { move(piece, to: id, at: now, into: &actions) }
+        }
+    }
+
+    /// A keep-alive of one of ours that owes blocks says that they wait for their turn. Without it
+    /// a busy source could not be told from a dead one.
+    private mutating func stillQueued(
+        _ id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        let found = sessions.with(id) { session -> (wasSnubbed: Bool, pieces: [PieceIndex]) in
+            guard session.isOurs, !session.pipeline.isEmpty else { return (false, []) }
+            let wasSnubbed = session.pipeline.isSnubbed
+            session.pipeline.queued(at: now)
+            return (wasSnubbed, session.pipeline.requests.map(\.range.piece))
+        }
+        guard let (wasSnubbed, pieces) = found else { return }
+        if wasSnubbed {
+            updatePlacement(id, at: now)
+            mustRefill = true
+        }
+        var last: PieceIndex?
+        for piece in pieces where piece != last {
+            last = piece
+            move(piece, to: nil, at: now, into: &actions)
+        }
     }
 
     // MARK: Choking and interest
@@ -172,7 +193,10 @@ extension Swarm {
             countWhole(id, at: now)
         case .have(let number):
             guard let piece = try sessions[id]?.saysHave(number, geometry) ?? nil else { return }
-            gains(piece, id, at: now)
+            gains([piece], id, at: now)
+            availabilityKnown(id, at: now, into: &actions)
+            move(piece, to: id, at: now, into: &actions)
+            return
         case .doesNotHave(let number):
             guard let piece = try sessions[id]?.saysDoesNotHave(number, geometry) ?? nil else {
                 return
@@ -213,21 +237,26 @@ extension Swarm {
         apply(roster.completed(peer), at: now)
     }
 
-    private mutating func gains(_ piece: PieceIndex, _ id: ConnectionID, at now: Instant) {
-        importDelivered(piece, by: id)
-        picker?.peerGained(piece)
-        let isWanted = picker?.verified[piece] == false
+    /// What the peer had not before.
+    private mutating func gains(_ pieces: [PieceIndex], _ id: ConnectionID, at now: Instant) {
+        guard !pieces.isEmpty else { return }
+        var wantedCount = 0
+        for piece in pieces {
+            importDelivered(piece, by: id)
+            picker?.peerGained(piece)
+            if picker?.verified[piece] == false { wantedCount += 1 }
+        }
         let found = sessions.with(id) { session in
             session.progressAt = now
             // One that came complete gains nothing, so one that is not counted has said nothing
             // before.
             session.isCounted = true
-            if isWanted { session.interestingCount += 1 }
+            session.interestingCount += wantedCount
             return (session.placement?.level, session.isSeed)
         }
         guard let (level, isSeed) = found else { return }
         if let level {
-            picker?.scopes.holderGained(piece.number, at: level)
+            for piece in pieces { picker?.scopes.holderGained(piece.number, at: level) }
         } else {
             updatePlacement(id, at: now)
         }

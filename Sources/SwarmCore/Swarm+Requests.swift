@@ -8,13 +8,14 @@ extension Swarm {
 
     /// Asks one peer for as much as its pipeline takes.
     mutating func fill(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
-        guard pausedUntil == nil, let offers = picker?.offers else { return }
+        guard pausedUntil == nil else { return }
+        let askable = sessions.with(id) { $0.isAskable ? ($0.level, $0.barrenSince) : nil }
+        guard case (let level, let barrenSince)?? = askable,
+            let offers = picker?.offers(at: level), barrenSince != offers
+        else { return }
         let settings = settings
-        let asked = sessions.with(id) { session in
-            session.isAskable && session.barrenSince != offers[session.level]
-                ? (session.need(settings, at: now), session.level, session.pieces) : nil
-        }
-        guard case (let need, let level, let pieces?)?? = asked else { return }
+        let asked = sessions.with(id) { ($0.need(settings, at: now), $0.pieces) }
+        guard case (let need, let pieces?)? = asked else { return }
         var (room, requests) = (need.bytes, need.requests)
         while room > 0, requests > 0 {
             guard
@@ -86,6 +87,73 @@ extension Swarm {
             picker?.restartExclusively(piece)
             actions.append(.restartPiece(piece))
         }
+    }
+
+    // MARK: Moving on
+
+    /// A piece that waits in the queue of a busy peer is asked of another that has it by now and is
+    /// no farther. So a seed whose uplink is the narrowest link sends each piece about once, and
+    /// who got it first passes it on.
+    mutating func moveQueued(at now: Instant, into actions: inout [SwarmAction]) {
+        guard let picker, sessions.contains(where: { $0.pipeline.isQueued }) else { return }
+        for piece in picker.activePieces { move(piece, to: nil, at: now, into: &actions) }
+    }
+
+    /// To `other`, or to the nearest that has room.
+    mutating func move(
+        _ piece: PieceIndex,
+        to other: ConnectionID?,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        guard pausedUntil == nil, let state = picker?.activePiece(piece), !state.isExclusive,
+            let owner = state.owner, owner != other,
+            let level = queueLevel(of: owner, piece),
+            let next = idleHolder(of: piece, level: level, among: other, except: owner, at: now)
+        else { return }
+        let ranges = sessions[owner]?.pipeline.requests.map(\.range) ?? []
+        for range in ranges where range.piece == piece {
+            _ = sessions[owner]?.pipeline.giveUp(range)
+            giveBack(range, from: owner)
+            send(.cancel(RawBlock(range)), to: owner, at: now, into: &actions)
+        }
+        picker?.free(piece)
+        sessions.with(next) { $0.barrenSince = nil }
+        fill(next, at: now, into: &actions)
+        mustRefill = true
+    }
+
+    /// How far the owner of a piece is when it has said that what was asked of it waits.
+    private func queueLevel(of owner: ConnectionID, _ piece: PieceIndex) -> Int? {
+        guard let session = sessions[owner], session.pipeline.isQueued,
+            session.pipeline.requests.contains(where: { $0.range.piece == piece })
+        else { return nil }
+        return session.level
+    }
+
+    /// The nearest peer that has the piece, could be asked for more, and is as near as `level`.
+    private mutating func idleHolder(
+        of piece: PieceIndex,
+        level: Int,
+        among only: ConnectionID?,
+        except owner: ConnectionID,
+        at now: Instant
+    ) -> ConnectionID? {
+        let settings = settings
+        func takesMore(_ session: inout PeerSession) -> Bool {
+            session.level >= level && session.isAskable && !session.pipeline.isSnubbed
+                && !session.pipeline.isQueued && session.has(piece)
+                && session.need(settings, at: now).bytes > 0
+        }
+        if let only { return sessions.with(only, takesMore) == true ? only : nil }
+        var best: (level: Int, id: ConnectionID)?
+        _ = sessions.contains { session in
+            guard session.id != owner, session.level > best?.level ?? -1, takesMore(&session)
+            else { return false }
+            best = (session.level, session.id)
+            return false
+        }
+        return best?.id
     }
 
     // MARK: Blocks that arrive

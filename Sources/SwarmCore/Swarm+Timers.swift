@@ -10,7 +10,6 @@ extension Swarm {
             resume(into: &actions)
         }
         settle(at: now)
-        expireHashes(at: now, into: &actions)
         runOrigin(at: now, into: &actions)
         if housekeepingAt <= now {
             housekeepingAt = now + Self.housekeepingInterval
@@ -18,6 +17,7 @@ extension Swarm {
             for id in sessions.keys { updatePlacement(id, at: now) }
             reviewSlots(at: now, into: &actions)
             reviewImports(at: now)
+            moveQueued(at: now, into: &actions)
             growImpatient(at: now)
             helpInEndgame(at: now, into: &actions)
         }
@@ -25,6 +25,8 @@ extension Swarm {
             rechokeAt = now + settings.rechokeInterval
             rechoke(at: now, into: &actions)
         }
+        // Last: a connection that was closed above may have owed hashes.
+        expireHashes(at: now, into: &actions)
     }
 
     private mutating func expireHashes(at now: Instant, into actions: inout [SwarmAction]) {
@@ -52,12 +54,24 @@ extension Swarm {
             now - since >= settings.uploadStallCloseAfter
         {
             close(id, .notReading, at: now, into: &actions)
-        } else if !session.pipeline.isEmpty, now - session.pipeline.progressAt >= settings.snubAfter
-        {
+        } else if !session.pipeline.isEmpty, now - silentSince(session) >= settings.snubAfter {
             snub(id, at: now, into: &actions)
+        } else if owesNotice(session, at: now) {
+            sessions[id]?.noticedAt = now
+            send(.keepAlive, to: id, at: now, into: &actions)
         } else if now - session.lastSentAt >= settings.keepAliveInterval {
             send(.keepAlive, to: id, at: now, into: &actions)
         }
+    }
+
+    /// One of ours waits for its turn, and has not heard so for a while.
+    private func owesNotice(_ session: PeerSession, at now: Instant) -> Bool {
+        guard session.isOurs, let since = session.uploads.waitsSince else { return false }
+        return now - max(since, session.noticedAt ?? since) >= settings.scheduler.queuedNotice
+    }
+
+    private func silentSince(_ session: PeerSession) -> Instant {
+        session.pipeline.silentSince(queuedMax)
     }
 
     /// The peer sends nothing of what it was asked for: others are asked, it gets one request at a
@@ -68,13 +82,13 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         guard let session = sessions[id] else { return }
-        if now - session.pipeline.progressAt >= settings.stallCloseAfter {
+        if now - silentSince(session) >= settings.stallCloseAfter {
             close(id, .stalled, at: now, into: &actions)
             return
         }
         guard !session.pipeline.isSnubbed else { return }
         actions.append(.trace(.peerSnubbed(id)))
-        for range in sessions[id]?.pipeline.snub() ?? [] {
+        for range in sessions[id]?.pipeline.snub(at: now) ?? [] {
             giveBack(range, from: id)
             send(.cancel(RawBlock(range)), to: id, at: now, into: &actions)
         }

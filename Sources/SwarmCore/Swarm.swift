@@ -78,6 +78,9 @@ package struct Swarm: Sendable {
     var gossipedAt: Instant?
     var begunAt: OrderedDictionary<PieceIndex, Instant> = [:]
     var pieceTime = Duration.zero
+    var importTime = Duration.zero
+    /// Of the oldest import under way.
+    var importAge = Duration.zero
     /// Pieces imported although others came before, because they did not.
     package internal(set) var promotionCount = 0
 

@@ -61,9 +61,9 @@ package struct SwarmSettings: Hashable, Sendable {
     package var uploadQueueLength = 2048
     /// Bytes handed to one connection and not yet written. Bounds the memory of a slow reader.
     package var uploadCreditBytes = 2 << 20
-    /// Peers unchoked at once: all that are connected. A cooperative fleet needs flow control, which
-    /// the slots of the scheduler are, and not tit-for-tat: an importer that is choked holds up its
-    /// whole domain. Each costs the requests it has queued, below 100 KiB.
+    /// Peers unchoked at once: all that are connected. A cooperative fleet needs flow control,
+    /// which the slots of the scheduler are, and not tit-for-tat: an importer that is choked holds
+    /// up its whole domain. Each costs the requests it has queued, below 100 KiB.
     package var uploadSlots = 400
     package var rechokeInterval = Duration.seconds(10)
     /// Blocks that a peer has not taken after this long: it never reads; closed.

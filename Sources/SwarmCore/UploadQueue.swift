@@ -20,6 +20,8 @@ package struct UploadQueue: Hashable, Sendable {
     /// Since when something waits and nothing is with the transport.
     package private(set) var waitsSince: Instant?
     package var count: Int { waiting.count + inTransport.count }
+    /// The piece that it waits for.
+    package var next: PieceIndex? { waiting.first?.piece }
 
     /// False when the queue is full.
     package mutating func append(_ range: ServedRange, lengthMax: Int, at now: Instant) -> Bool {

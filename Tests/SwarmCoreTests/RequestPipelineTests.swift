@@ -77,13 +77,47 @@ struct RequestPipelineTests {
         let settings = SwarmSettings()
         var pipeline = RequestPipeline(at: Self.start)
         pipeline.sent(Self.ranges[0], at: Self.start)
-        #expect(pipeline.snub() == [Self.ranges[0]])
+        #expect(pipeline.snub(at: Self.start) == [Self.ranges[0]])
         #expect(pipeline.isSnubbed)
         #expect(pipeline.depth(settings, unit: 16384, at: Self.start) == 16384)
         #expect(pipeline.arrived(Self.ranges[0], at: Self.start) == .late)
         #expect(!pipeline.isSnubbed)
         let depth = pipeline.depth(settings, unit: 16384, at: Self.start)
         #expect(depth == settings.outstandingBytesMin)
+    }
+
+    @Test("who says that requests wait is not silent, for as long as that is believed")
+    func queued() {
+        var pipeline = RequestPipeline(at: Self.start)
+        pipeline.sent(Self.ranges[0], at: Self.start)
+        let believed = Duration.seconds(30)
+        #expect(pipeline.silentSince(believed) == Self.start)
+        pipeline.queued(at: Self.start + .seconds(20))
+        #expect(pipeline.isQueued)
+        #expect(pipeline.silentSince(believed) == Self.start + .seconds(20))
+        pipeline.queued(at: Self.start + .seconds(50))
+        #expect(pipeline.silentSince(believed) == Self.start + .seconds(30))
+        _ = pipeline.arrived(Self.ranges[0], at: Self.start + .seconds(51))
+        #expect(!pipeline.isQueued)
+        #expect(pipeline.silentSince(believed) == Self.start + .seconds(51))
+    }
+
+    @Test("who is silent again and again is not believed before it has been reliable for a while")
+    func unreliable() {
+        var pipeline = RequestPipeline(at: Self.start)
+        var now = Self.start
+        for count in 1...3 {
+            pipeline.sent(Self.ranges[0], at: now)
+            _ = pipeline.snub(at: now)
+            pipeline.queued(at: now)
+            #expect(pipeline.isSnubbed == (count == 3))
+            now = now + .seconds(40)
+            _ = pipeline.arrived(Self.ranges[0], at: now)
+        }
+        #expect(pipeline.isUnreliable)
+        now = now + .seconds(120)
+        _ = pipeline.arrived(Self.ranges[0], at: now)
+        #expect(!pipeline.isUnreliable)
     }
 
     @Test(

@@ -209,7 +209,7 @@ struct TransportTLSTests {
         let listener = try await TLSBench.listen(resources)
         let channel = try await ClientBootstrap(group: TLSBench.group)
             .connect(to: listener.localEndpoint.socketAddress()).get()
-        // On a busy machine it may be given up before it said anything: that is the end awaited, too.
+        // On a busy machine it may be given up before it said anything: the end awaited, too.
         if !said.isEmpty { try? await channel.writeAndFlush(ByteBuffer(bytes: said)) }
         try await channel.closeFuture.get()
         await listener.close()

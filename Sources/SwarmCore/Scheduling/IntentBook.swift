@@ -22,11 +22,14 @@ package struct IntentBook: Sendable {
         /// The level of the domain that the piece enters.
         package var level: Int
         package var saidAt: Instant?
+        /// The time to live that was said.
+        package var lifetime = Duration.zero
     }
 
-    private var heard: OrderedDictionary<Int, [Heard]> = [:]
+    /// By piece; as long as the last piece that was ever heard of demands.
+    private var heard: [[Heard]] = []
     private(set) var own: OrderedDictionary<Int, Own> = [:]
-    private let holdMax: Duration
+    package var holdMax: Duration
 
     /// Intents kept for one piece: further ones say nothing new.
     package static let perPieceMax = 16
@@ -36,11 +39,14 @@ package struct IntentBook: Sendable {
     // MARK: Of others
 
     /// The pieces of which something has been heard.
-    package var pieces: [Int] { Array(heard.keys) }
+    package var pieces: [Int] { heard.indices.filter { !heard[$0].isEmpty } }
 
     /// The highest level at which somebody is about to import the piece.
     package func level(of piece: Int) -> Int? {
-        heard[piece]?.filter(\.isLive).map(\.level).max()
+        guard heard.indices.contains(piece) else { return nil }
+        var level: Int?
+        for entry in heard[piece] where entry.isLive { level = max(level ?? 0, entry.level) }
+        return level
     }
 
     /// Somebody at `level` says that it imports the piece. True when that is news.
@@ -51,7 +57,8 @@ package struct IntentBook: Sendable {
         lifetime: Duration,
         at now: Instant
     ) -> Bool {
-        var list = heard[piece] ?? []
+        while heard.count <= piece { heard.append([]) }
+        var list = heard[piece]
         let index = list.firstIndex { $0.from == id }
         var entry = Heard(from: id, level: level, firstAt: now, expiresAt: now + lifetime)
         if let index, now - list[index].firstAt < holdMax * 2 {
@@ -75,28 +82,25 @@ package struct IntentBook: Sendable {
 
     /// The sender has the piece.
     package mutating func delivered(_ piece: Int, by id: ConnectionID) -> Bool {
-        guard !heard.isEmpty, var list = heard[piece],
-            let index = list.firstIndex(where: { $0.from == id })
+        guard heard.indices.contains(piece),
+            let index = heard[piece].firstIndex(where: { $0.from == id })
         else { return false }
-        list.remove(at: index)
-        heard[piece] = list.isEmpty ? nil : list
+        heard[piece].remove(at: index)
         return true
     }
 
     /// The sender imports it no more.
     package mutating func withdrawn(_ piece: Int, by id: ConnectionID) -> Bool {
-        guard let index = heard[piece]?.firstIndex(where: { $0.from == id && $0.isLive }) else {
-            return false
-        }
-        heard[piece]?[index].isLive = false
+        guard heard.indices.contains(piece),
+            let index = heard[piece].firstIndex(where: { $0.from == id && $0.isLive })
+        else { return false }
+        heard[piece][index].isLive = false
         return true
     }
 
     /// The connection is gone. Returns the pieces that its peer was about to import.
     package mutating func closed(_ id: ConnectionID) -> [Int] {
-        let pieces = Array(heard.keys).filter { piece in
-            heard[piece]?.contains { $0.from == id } == true
-        }
+        let pieces = pieces.filter { heard[$0].contains { $0.from == id } }
         for piece in pieces { _ = delivered(piece, by: id) }
         return pieces
     }
@@ -104,14 +108,14 @@ package struct IntentBook: Sendable {
     /// Returns the pieces of which an intent has ended.
     package mutating func expire(at now: Instant) -> [Int] {
         var changed: [Int] = []
-        for piece in heard.keys {
-            guard var list = heard[piece] else { continue }
-            for index in list.indices where list[index].isLive && list[index].expiresAt <= now {
-                list[index].isLive = false
+        for piece in pieces {
+            for index in heard[piece].indices {
+                let entry = heard[piece][index]
+                guard entry.isLive, entry.expiresAt <= now else { continue }
+                heard[piece][index].isLive = false
                 changed.append(piece)
             }
-            list.removeAll { !$0.isLive && now - $0.firstAt >= holdMax * 2 }
-            if list != heard[piece] { heard[piece] = list.isEmpty ? nil : list }
+            heard[piece].removeAll { !$0.isLive && now - $0.firstAt >= holdMax * 2 }
         }
         return changed
     }
@@ -119,7 +123,10 @@ package struct IntentBook: Sendable {
     // MARK: Of this host
 
     package mutating func begin(_ piece: Int, level: Int) { own[piece] = Own(level: level) }
-    package mutating func said(_ piece: Int, at now: Instant) { own[piece]?.saidAt = now }
+    package mutating func said(_ piece: Int, lifetime: Duration, at now: Instant) {
+        own[piece]?.saidAt = now
+        own[piece]?.lifetime = lifetime
+    }
     /// To be said again.
     package mutating func repeatOwn(_ piece: Int) { own[piece]?.saidAt = nil }
     package mutating func end(_ piece: Int) -> Own? { own.removeValue(forKey: piece) }

@@ -161,12 +161,15 @@ package struct PieceScopes: Sendable {
         if changed { refresh(piece) }
     }
 
-    /// Somebody at `level` imports the piece; nil when nobody does.
-    package mutating func setExpected(_ piece: Int, at level: Int?) {
+    /// Somebody at `level` imports the piece; nil when nobody does. True when that lets this host
+    /// ask for something that it might not ask for before.
+    package mutating func setExpected(_ piece: Int, at level: Int?) -> Bool {
         let value = UInt8((level ?? -1) + 1)
-        guard expected[piece] != value else { return }
+        guard expected[piece] != value else { return false }
+        let hasFallen = value < expected[piece]
         expected[piece] = value
         refresh(piece)
+        return hasFallen
     }
 
     package mutating func setSettling(_ isSettling: Bool) {

@@ -16,12 +16,12 @@ package struct SchedulerSettings: Hashable, Sendable {
     package var policy = Policy.nearestScope
 
     /// How long a peer that has nothing else to do waits for each member that should import before
-    /// it: the least and most, and between them a multiple of the time a piece takes. Shorter
+    /// it: the least and most, and between them a multiple of the time an import takes. Shorter
     /// replaces a dead importer sooner and sends more copies when the source is slow; between 0.25
     /// s and 8 s it changed little in simulation.
     package var patience = Duration.seconds(1)
-    package var patienceMax = Duration.seconds(10)
-    package var patiencePieceTimes = 4.0
+    package var patienceMax = Duration.seconds(30)
+    package var patienceImportTimes = 4.0
     /// Members further back in the rank than this wait an even draw longer, up to
     /// ``patienceSpread`` times more, rather than for each one before them: a rank of 4,000 must
     /// not wait an hour when the roster is wrong.
@@ -49,8 +49,10 @@ package struct SchedulerSettings: Hashable, Sendable {
     /// Repeated at half of it. Shorter imports twice when the source stutters; longer waits for
     /// an importer that died and left its connection open.
     package var intentLifetime = Duration.seconds(5)
-    /// How long one host's intents may hold others off one piece, and then for how long not.
+    /// How long one host's intents may hold others off one piece, and then for how long not: at
+    /// least, and as a multiple of the time that an import takes.
     package var intentHoldMax = Duration.seconds(60)
+    package var intentHoldImportTimes = 8.0
 
     /// How long a holder that chokes still counts as one. Shorter imports a second copy when the
     /// near ones are busy; longer waits for a neighbour that never serves.
@@ -84,8 +86,17 @@ package struct SchedulerSettings: Hashable, Sendable {
     /// that wait take the source for dead (``SwarmSettings/snubAfter``).
     package var turnBytes = 8 << 20
     package var turnTime = Duration.seconds(1)
-    /// A peer that takes nothing for this long gives its slot up.
+    /// A peer that takes nothing for this long while others do gives its slot up, and after the
+    /// longer time when no other does either.
     package var slotStall = Duration.seconds(1)
+    package var slotStallMax = Duration.seconds(10)
+    /// How often a peer that waits for its turn hears that it does: well below
+    /// ``SwarmSettings/snubAfter``, after which it would take this host for dead.
+    package var queuedNotice = Duration.milliseconds(500)
+    /// For how long such notices are believed while no block comes: a multiple of the time that an
+    /// import takes, at least and at most.
+    package var queuedMin = Duration.seconds(30)
+    package var queuedMax = Duration.seconds(300)
 
     // MARK: Hedging
 

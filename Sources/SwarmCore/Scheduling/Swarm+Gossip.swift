@@ -59,7 +59,7 @@ extension Swarm {
         for (piece, own) in intents.own where own.saidAt == nil {
             fresh.append((piece, own.level))
         }
-        for (piece, _) in fresh { intents.said(piece, at: now) }
+        for (piece, _) in fresh { intents.said(piece, lifetime: intentLifetime, at: now) }
         guard !withdrawn.isEmpty || !fresh.isEmpty else { return }
         for id in sessions.keys {
             tell(id, withdrawn, isWithdrawal: true, at: now, into: &actions)
@@ -104,17 +104,18 @@ extension Swarm {
     }
 
     private var intentLifetime: Duration {
-        max(settings.scheduler.intentLifetime, pieceTime * 3)
+        max(settings.scheduler.intentLifetime, importPace * 3)
     }
 
     /// Repeats intents of imports that go on, and takes back those that do not.
     mutating func reviewImports(at now: Instant) {
+        noteImportAge(at: now)
         for (number, own) in intents.own {
             guard let piece = geometry?.piece(number), isUnderWay(piece) else {
                 endImport(number, at: now)
                 continue
             }
-            if let said = own.saidAt, now - said >= intentLifetime / 2 {
+            if let said = own.saidAt, now - said >= own.lifetime / 2 {
                 intents.repeatOwn(number)
                 scheduleGossip(at: now)
             }
@@ -135,7 +136,7 @@ extension Swarm {
         at now: Instant
     ) throws(Violation) {
         guard let geometry, let level = sessions[id]?.level else { return }
-        let lifetime = min(intent.lifetime, settings.scheduler.intentHoldMax)
+        let lifetime = min(intent.lifetime, intents.holdMax)
         for number in intent.pieces {
             guard let piece = geometry.piece(number) else {
                 throw Violation("an intent for piece \(number) of \(geometry.pieceCount)")
@@ -172,8 +173,9 @@ extension Swarm {
     }
 
     private mutating func expect(_ piece: Int) {
-        picker?.scopes.setExpected(piece, at: intents.level(of: piece))
-        mustRefill = true
+        // Most of what is heard closes something, or changes nothing.
+        let hasOpened = picker?.scopes.setExpected(piece, at: intents.level(of: piece))
+        if hasOpened == true { mustRefill = true }
     }
 
     /// The scopes are new: what is expected is put into them again.

@@ -13,13 +13,13 @@ extension Swarm {
     private static let ranksPerRoundMax = 128
 
     /// Nobody is asked for anything that might still come.
-    private var isIdle: Bool {
-        sessions.values.allSatisfy { $0.pipeline.isEmpty || $0.pipeline.isSnubbed }
+    private mutating func isIdle() -> Bool {
+        !sessions.contains { !$0.pipeline.isEmpty && !$0.pipeline.isUnreliable }
     }
 
     mutating func growImpatient(at now: Instant) {
         guard settings.scheduler.policy == .nearestScope, domains.top > 0, settledAt == nil,
-            pausedUntil == nil, !isComplete, isIdle
+            pausedUntil == nil, !isComplete, isIdle()
         else {
             idleSince = nil
             return
@@ -32,7 +32,7 @@ extension Swarm {
 
     /// The wait for each member before this host.
     private var patience: Duration {
-        let wait = pieceTime * settings.scheduler.patiencePieceTimes
+        let wait = importPace * settings.scheduler.patienceImportTimes
         return min(max(wait, settings.scheduler.patience), settings.scheduler.patienceMax)
     }
 
@@ -46,7 +46,7 @@ extension Swarm {
             $0.placement == nil && !$0.isChoking && $0.pieces != nil
         }
         // Two hosts that promise in turn could hold a piece up for ever.
-        let heedsIntents = now - idleSince < settings.scheduler.intentHoldMax * 2
+        let heedsIntents = now - idleSince < intents.holdMax * 2
         for step in 0..<count where looked < Self.ranksPerRoundMax {
             let number = (patienceCursor + step) % count
             guard let piece = picker.geometry.piece(number),
@@ -103,10 +103,38 @@ extension Swarm {
         return since + patience * waits
     }
 
-    /// How long a piece takes from its first request, smoothed.
+    /// How long a piece takes from its first request, smoothed: of all, and of imports.
     mutating func notePieceTime(_ piece: PieceIndex, at now: Instant) {
         guard let begun = begunAt.removeValue(forKey: piece) else { return }
         let took = now - begun
-        pieceTime = pieceTime == .zero ? took : pieceTime * 0.75 + took * 0.25
+        func smooth(_ time: Duration) -> Duration {
+            time == .zero ? took : time * 0.75 + took * 0.25
+        }
+        pieceTime = smooth(pieceTime)
+        if intents.own[piece.number] != nil { importTime = smooth(importTime) }
+    }
+
+    /// How long an import takes as far as is known: the first is no quicker than its age.
+    var importPace: Duration { max(importTime == .zero ? importAge : importTime, pieceTime) }
+
+    /// How long a peer is believed that says that what was asked of it waits. Longer waits for one
+    /// that hardly sends, shorter imports twice when all sources are slow.
+    var queuedMax: Duration {
+        let scheduler = settings.scheduler
+        let wait = importPace * scheduler.patienceImportTimes
+        return min(max(wait, scheduler.queuedMin), scheduler.queuedMax)
+    }
+
+    mutating func noteImportAge(at now: Instant) {
+        importAge = .zero
+        for number in intents.own.keys {
+            guard let begun = geometry?.piece(number).flatMap({ begunAt[$0] }) else { continue }
+            importAge = max(importAge, now - begun)
+        }
+        let scheduler = settings.scheduler
+        intents.holdMax = max(
+            scheduler.intentHoldMax,
+            importPace * scheduler.intentHoldImportTimes
+        )
     }
 }

@@ -19,7 +19,8 @@ extension Swarm {
             near: max(1, near),
             far: max(1, far),
             turnBytes: scheduler.turnBytes,
-            turnTime: scheduler.turnTime
+            turnTime: scheduler.turnTime,
+            isUplinkKnown: scheduler.uplinkBytesPerSecond != nil
         )
     }
 
@@ -37,18 +38,20 @@ extension Swarm {
     mutating func serve(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
         guard let level = sessions[id]?.level else { return }
         let pool = pool(ofLevel: level)
+        let credit = slots.isSlow ? 0 : settings.uploadCreditBytes
         while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool, at: now),
-            let range = sessions[id]?.uploads.next(credit: settings.uploadCreditBytes, at: now)
+            let range = sessions[id]?.uploads.next(credit: credit, at: now)
         {
             sessions[id]?.lastSentAt = now
             actions.append(.sendBlock(range, to: id))
             let othersWait = isAnybodyWaiting(in: pool, except: id)
-            slots.sent(range.length, to: id, othersWait: othersWait, at: now)
+            slots.sent(range.length, of: range.piece, to: id, othersWait: othersWait, at: now)
         }
         noteWaiting(id)
         if sessions[id]?.uploads.isInTransport != true {
             slots.drained(id)
-            serveOthers(pool, at: now, into: &actions)
+            let next = slots.isSlow ? UploadSlots.Pool.allCases : [pool]
+            for pool in next { serveOthers(pool, at: now, into: &actions) }
         }
     }
 
@@ -76,9 +79,18 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         while slots.hasRoom(pool), !uploadsWaiting.isEmpty {
-            let waiting = uploadsWaiting.compactMap { sessions[$0] }
-                .filter { self.pool(ofLevel: $0.level) == pool }
-            let candidates = waiting.map { candidate($0, at: now) }
+            let all = uploadsWaiting.compactMap { sessions[$0] }
+            let waiting = all.filter { self.pool(ofLevel: $0.level) == pool }
+            // What goes to one nearby can go on from there.
+            let nearby = pool == .far ? all.filter { self.pool(ofLevel: $0.level) == .near } : []
+            let nearer = OrderedSet(nearby.compactMap(\.uploads.next))
+            let candidates = waiting.map { session in
+                var candidate = candidate(session, at: now)
+                if let next = session.uploads.next, nearer.contains(next) {
+                    candidate.isFirst = false
+                }
+                return candidate
+            }
             let next = slots.next(among: candidates)
             guard let next, slots.admits(next, pool, at: now) else { return }
             let before = actions.count
@@ -94,8 +106,14 @@ extension Swarm {
             isOurs: session.isOurs,
             level: session.level,
             piecesHeld: session.pieces?.population ?? 0,
-            waitsSince: session.uploads.waitsSince ?? now
+            waitsSince: session.uploads.waitsSince ?? now,
+            isFirst: session.uploads.next.map(isUnsent) ?? false
         )
+    }
+
+    /// Only this host has the piece, as far as it knows, and nobody is being sent it.
+    private func isUnsent(_ piece: PieceIndex) -> Bool {
+        picker?.availability(of: piece) == 0 && !slots.isSending(piece)
     }
 
     /// Frees the slots of those that take nothing, and gives them to others.
@@ -104,7 +122,11 @@ extension Swarm {
             guard let since = session.uploads.progressAt, session.uploads.isInTransport,
                 now - since >= settings.scheduler.slotStall
             else { continue }
-            slots.stalled(session.id)
+            // When nothing goes out soon it is this host that is slow, and not the peer.
+            let isAlone = slots.soonAt ?? since > since
+            if isAlone || now - since >= settings.scheduler.slotStallMax {
+                slots.stalled(session.id)
+            }
         }
         let isSaturated = sessions.values.contains(where: \.uploads.isWaiting)
         uplink.sample(isSaturated: isSaturated, at: now)
@@ -120,8 +142,10 @@ extension Swarm {
     ) {
         if wasSent { ledger.sent(Int(raw.length), to: locality(of: id)) }
         guard sessions[id] != nil else { return }
+        let before = sessions[id]?.uploads.progressAt
         sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
         if wasSent {
+            if let before { slots.finished(Int(raw.length), after: now - before, at: now) }
             uplink.sent(Int(raw.length), at: now)
         } else {
             reject(raw, to: id, at: now, into: &actions)

@@ -14,12 +14,16 @@ package struct UploadSlots: Sendable {
         package var level: Int
         package var piecesHeld: Int
         package var waitsSince: Instant
+        /// Nobody else has the piece that it waits for, or is being sent it.
+        package var isFirst = false
     }
 
     private struct Turn: Hashable, Sendable {
         var pool: Pool
         var since: Instant
         var bytes = 0
+        /// Of the last block.
+        var piece: PieceIndex?
         /// It has had its share while others waited, or takes nothing: what is on its way goes out,
         /// and nothing follows.
         var isEnding = false
@@ -31,19 +35,83 @@ package struct UploadSlots: Sendable {
     /// Bytes, or time, after which the next has its turn.
     private let turnBytes: Int
     private let turnTime: Duration
+    /// Of the version; a turn of a slow host is one piece.
+    package var pieceLength = 0
 
-    package init(near: Int, far: Int, turnBytes: Int, turnTime: Duration) {
+    /// Turns at once that this host's uplink feeds, as far as is known: one more for each block at
+    /// whose pace a whole piece goes out soon, half of them when none does. What is cut into too
+    /// many shares reaches nobody before those that wait take the source for dead.
+    private var crowd: Int
+    private static let crowdMin = 3
+    private static let crowdFirst = 8
+    /// How long a piece may take to go out, and how long is too long.
+    private static let soon = Duration.milliseconds(500)
+    private static let late = Duration.seconds(2)
+    /// A piece that takes more than this share of the time after the crowd was halved shows that
+    /// the peers are slow, and not this host.
+    private static let gainMin = 0.85
+    /// Then the crowd is not halved for this long.
+    private static let respite = Duration.seconds(60)
+    /// When a block last went out at a good pace.
+    package private(set) var soonAt: Instant?
+    /// What the crowd was when it was halved, the time that was the reason, and since when no more
+    /// have had a turn; nil once the effect has been seen.
+    private var halved: (crowd: Int, time: Duration, at: Instant?)?
+    private var restsUntil: Instant?
+
+    package init(
+        near: Int,
+        far: Int,
+        turnBytes: Int,
+        turnTime: Duration,
+        isUplinkKnown: Bool = false
+    ) {
         precondition(near > 0 && far > 0, "a pool without slots serves nobody")
         counts = (near, far)
+        crowd = isUplinkKnown ? near + far : Self.crowdFirst
         self.turnBytes = turnBytes
         self.turnTime = turnTime
     }
 
     private func index(of id: ConnectionID) -> Int? { turns.firstIndex { $0.id == id } }
 
+    /// The uplink feeds fewer than there are slots: blocks go out one by one, and pieces too.
+    package var isSlow: Bool { crowd < counts.near + counts.far }
+
     package func hasRoom(_ pool: Pool) -> Bool {
-        turns.count { $0.turn.pool == pool && !$0.turn.isEnding }
-            < (pool == .near ? counts.near : counts.far)
+        let begun = turns.count { $0.turn.pool == pool && !$0.turn.isEnding }
+        let most = pool == .near ? counts.near : counts.far
+        guard isSlow else { return begun < most }
+        // Neither pool takes what there is from the other.
+        let all = turns.count { $0.turn.pool == pool }
+        return begun < most && turns.count < crowd && all < crowd - 1
+    }
+
+    /// A block has gone out, so long after it was handed over or the one before it went.
+    package mutating func finished(_ bytes: Int, after time: Duration, at now: Instant) {
+        let slots = counts.near + counts.far
+        let whole = time * max(1, Double(pieceLength) / Double(max(1, bytes)))
+        if whole <= Self.soon {
+            soonAt = now
+            crowd = min(crowd + 1, slots)
+        }
+        guard whole >= Self.late, soonAt.map({ now - $0 >= Self.late }) != false else { return }
+        if let last = halved {
+            if last.at == nil, turns.count <= crowd { halved?.at = now }
+            // One that was begun before says nothing of what followed.
+            guard let since = last.at, now - since >= time else { return }
+            halved = nil
+            if whole > last.time * Self.gainMin {
+                crowd = min(slots, last.crowd * 2)
+                restsUntil = now + Self.respite
+            }
+        }
+        let begun = min(crowd, turns.count)
+        guard now >= restsUntil ?? now, begun > Self.crowdMin else { return }
+        halved = (begun, whole, nil)
+        crowd = max(Self.crowdMin, begun / 2)
+        // The others go on when it is their turn again.
+        for index in turns.indices.dropFirst(crowd) { turns[index].turn.isEnding = true }
     }
 
     /// Whether the peer may be sent more: it has a turn, or there is room to begin one.
@@ -54,17 +122,26 @@ package struct UploadSlots: Sendable {
         return true
     }
 
+    /// Whether somebody is being sent the piece.
+    package func isSending(_ piece: PieceIndex) -> Bool {
+        turns.contains { $0.turn.piece == piece }
+    }
+
     /// Bytes were handed out for it; `othersWait` in its pool.
     package mutating func sent(
         _ bytes: Int,
+        of piece: PieceIndex? = nil,
         to id: ConnectionID,
         othersWait: Bool,
         at now: Instant
     ) {
         guard let index = index(of: id) else { return }
         turns[index].turn.bytes += bytes
+        turns[index].turn.piece = piece
+        let turn = turns[index].turn
         let hasHadItsShare =
-            turns[index].turn.bytes >= turnBytes || now - turns[index].turn.since >= turnTime
+            isSlow
+            ? turn.bytes >= pieceLength : turn.bytes >= turnBytes || now - turn.since >= turnTime
         if othersWait, hasHadItsShare { turns[index].turn.isEnding = true }
     }
 
@@ -76,7 +153,9 @@ package struct UploadSlots: Sendable {
     /// Nothing of it is on its way any more, or its connection is gone.
     package mutating func drained(_ id: ConnectionID) { turns.removeAll { $0.id == id } }
 
-    /// Who begins a turn next: our peers before other clients; of these the farthest first, because
+    /// Who begins a turn next: our peers before other clients. Of these first who wants a piece
+    /// that only this host has, since whoever has it can pass it on (as in super seeding, BEP 16),
+    /// the nearest of them, from which the most may have it. Of the others the farthest, because
     /// what goes far feeds a whole domain that has no copy yet; then who has least. Every fourth
     /// turn goes to who has waited longest, so that nobody waits for ever.
     package mutating func next(among candidates: [Candidate]) -> ConnectionID? {
@@ -88,7 +167,8 @@ package struct UploadSlots: Sendable {
         }
         return free.min { a, b in
             if a.isOurs != b.isOurs { return a.isOurs }
-            if a.level != b.level { return a.level < b.level }
+            if a.isFirst != b.isFirst { return a.isFirst }
+            if a.level != b.level { return a.isFirst ? a.level > b.level : a.level < b.level }
             if a.piecesHeld != b.piecesHeld { return a.piecesHeld < b.piecesHeld }
             return (a.waitsSince, a.id) < (b.waitsSince, b.id)
         }?.id

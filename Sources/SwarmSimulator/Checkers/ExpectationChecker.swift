@@ -4,6 +4,7 @@ import SwarmModel
 extension Simulation {
     mutating func checkExpectations() {
         let report = self.report(violations: [])
+        checkAmplification(report)
         let expect = scenario.plan.expect
         let levels = [
             (1, "cloud", expect.cloudAmplification), (2, "region", expect.regionAmplification),
@@ -57,14 +58,21 @@ extension Simulation {
     /// Bytes that crossed the boundaries of a level over what one copy for each domain that began
     /// without the model would have been.
     func amplification(_ report: ScenarioReport, level: Int) -> Double {
-        let sources = scenario.hosts.filter { $0.start == .seed }
-            .map { scenario.places[$0.place].locality }
-        let domains = report.domains.filter { domain in
-            domain.level == level && domain.hosts > 0
-                && !sources.contains { $0.ancestor(level: level).description == domain.domain }
-        }
+        let domains = emptyDomains(report).filter { $0.level == level }
         guard !domains.isEmpty else { return 0 }
         return domains.reduce(0) { $0 + $1.amplification } / Double(domains.count)
+    }
+
+    /// Those that began without the model.
+    func emptyDomains(_ report: ScenarioReport) -> [ScenarioReport.Domain] {
+        let sources = scenario.hosts.filter { $0.start == .seed }
+            .map { scenario.places[$0.place].locality }
+        return report.domains.filter { domain in
+            domain.hosts > 0
+                && !sources.contains {
+                    $0.ancestor(level: domain.level).description == domain.domain
+                }
+        }
     }
 
     private mutating func missed(_ what: String, _ value: Double, _ limit: Double) {

@@ -255,6 +255,8 @@ extension Plan.Expectations {
             try section.section("amplification") { part throws(PlanError) in
                 (try part.fixed("cloud"), try part.fixed("region"), try part.fixed("rack"))
             }
+        copies = try section.fixed("copies")
+        copiesForEachFault = try section.fixed("copiesForEachFault") ?? copiesForEachFault
         p99 = try section.fixed("p99")
         max = try section.fixed("max")
         healthyOverCalm = try section.fixed("healthyOverCalm")

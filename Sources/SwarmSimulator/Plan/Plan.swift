@@ -204,6 +204,10 @@ package struct Plan: Sendable {
         package var cloudAmplification: Double?
         package var regionAmplification: Double?
         package var rackAmplification: Double?
+        /// Most copies into any one domain that began without the model, when nothing goes wrong.
+        package var copies: Double?
+        /// What each fault of the run, and each host with a flaw, may add to them.
+        package var copiesForEachFault = 0.0
         /// Times the bound.
         package var p99: Double?
         package var max: Double?

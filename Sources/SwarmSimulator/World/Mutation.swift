@@ -30,4 +30,12 @@ package enum Mutation: String, Sendable, CaseIterable {
     case deafTimer
     /// The tracker forgets nobody who falls silent.
     case rememberTheDead
+    /// No host hears what another is about to import.
+    case forgetIntents
+    /// A host waits for no importer once it is idle.
+    case impatient
+    /// Imports begin before those that started together have heard of each other.
+    case unsettled
+    /// One host in four takes itself for a member of another rack.
+    case misplaced
 }

@@ -216,6 +216,7 @@ extension Simulation {
         let (connection, end) = id.place
         guard ends[connection * 2 + end].isOpen else { return }
         if options.mutation == .loseUnchoke, case .unchoke = message, chance(3) { return }
+        if options.mutation == .forgetIntents, case .intent = message { return }
         if options.mutation == .askTwice, case .request = message {
             send(Packet(message), connection, from: end)
         }

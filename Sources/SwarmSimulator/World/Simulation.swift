@@ -77,7 +77,9 @@ package struct Simulation {
         tally = Tally(scenario)
         checks = Checks(scenario, options)
         self.random = random
-        for host in scenario.hosts { nodes.append(makeNode(host)) }
+        for (index, host) in scenario.hosts.enumerated() {
+            nodes.append(makeNode(mutated(host, index)))
+        }
         for (index, host) in scenario.hosts.enumerated() {
             agenda.add(.start(node: Int32(index)), at: host.start == .seed ? .origin : host.joinsAt)
         }
@@ -88,6 +90,24 @@ package struct Simulation {
         }
         agenda.add(.faultsEnd, at: scenario.faultsEnd)
         agenda.add(.sample, at: .origin)
+    }
+
+    /// With the planted bug, when it is one of the machine's settings.
+    private func mutated(_ host: Scenario.Host, _ index: Int) -> Scenario.Host {
+        var host = host
+        switch options.mutation {
+        case .impatient:
+            host.settings.scheduler.patience = .zero
+            host.settings.scheduler.patienceMax = .zero
+        case .unsettled:
+            host.settings.scheduler.settleTime = .zero
+            host.settings.scheduler.rosterWait = .zero
+        case .misplaced where index % 4 == 1:
+            let other = (host.place + 1) % scenario.places.count
+            host.settings.locality = scenario.places[other].locality
+        default: break
+        }
+        return host
     }
 
     private mutating func makeNode(_ host: Scenario.Host) -> Node {

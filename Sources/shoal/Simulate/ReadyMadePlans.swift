@@ -3,6 +3,7 @@
 enum ReadyMadePlans {
     private static let all: [(name: String, bytes: [UInt8])] = [
         ("byzantine-30", PackageResources.byzantine_30_json),
+        ("calm", PackageResources.calm_json),
         ("cloud-partition", PackageResources.cloud_partition_json),
         ("dead-importers", PackageResources.dead_importers_json),
         ("fireworks", PackageResources.fireworks_json),

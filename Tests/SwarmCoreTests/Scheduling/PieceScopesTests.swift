@@ -104,7 +104,7 @@ struct PieceScopesTests {
             scopes.setPromoted(piece, flag)
             model.promoted[piece] = flag
         case 6:
-            scopes.setExpected(piece, at: flag ? level : nil)
+            _ = scopes.setExpected(piece, at: flag ? level : nil)
             model.expected[piece] = flag ? level : nil
         default:
             scopes.setSettling(flag)

@@ -91,6 +91,55 @@ struct UploadSlotsTests {
         #expect(turns.allSatisfy { $0 > 0 }, "\(turns)")
     }
 
+    @Test("who wants a piece that nobody else has comes first, the nearest of them")
+    func first() {
+        var slots = UploadSlots(near: 9, far: 9, turnBytes: 100, turnTime: .seconds(9))
+        var waiting = (1...3).map { candidate($0, level: $0 - 1) }
+        #expect(slots.next(among: waiting) == Self.id(1))
+        waiting[1].isFirst = true
+        #expect(slots.next(among: waiting) == Self.id(2))
+        waiting[2].isFirst = true
+        #expect(slots.next(among: waiting) == Self.id(3))
+    }
+
+    /// Turns at once when so many want one, each block of a piece of its own and as slow as the
+    /// sharing of an uplink of `uplink` pieces a second, or a peer of `most`, makes it.
+    private func crowd(uplink: Double, most: Double = .infinity) -> Int {
+        var slots = UploadSlots(near: 16, far: 8, turnBytes: 100, turnTime: .seconds(9))
+        slots.pieceLength = 100
+        var left = [ConnectionID: Double]()
+        var now = Instant.origin
+        var next = 0
+        var crowd = 0
+        while now < .origin + .seconds(300) {
+            while slots.admits(Self.id(next), next % 3 == 0 ? .far : .near, at: now) {
+                left[Self.id(next)] = 1
+                next += 1
+            }
+            next += 1
+            crowd = left.count
+            let rate = min(uplink / Double(left.count), most)
+            let wait = left.values.min().map { $0 / rate } ?? 0
+            now = now + .seconds(1) * wait
+            for id in left.keys.sorted() {
+                left[id, default: 0] -= wait * rate
+                guard left[id, default: 0] < 1e-9 else { continue }
+                slots.finished(100, after: .seconds(1) * (1 / rate), at: now)
+                slots.drained(id)
+                left[id] = nil
+            }
+        }
+        return crowd
+    }
+
+    @Test("a slow host sends to few, and one with slow peers to all")
+    func crowds() {
+        #expect(crowd(uplink: 0.5) <= 4)
+        #expect(crowd(uplink: 2) <= 6)
+        #expect(crowd(uplink: 100) >= 20)
+        #expect(crowd(uplink: 100, most: 0.2) >= 14)
+    }
+
     @Test("slots follow from the uplink when it is known")
     func sizes() {
         var settings = SwarmSettings()
