@@ -107,12 +107,19 @@ package struct RequestPipeline: Sendable {
     /// It is silent, or is so again and again.
     package var isUnreliable: Bool { isSnubbed || snubCount >= Self.snubsMax }
 
-    /// The peer says that what was asked of it waits for its turn.
-    package mutating func queued(at now: Instant) {
-        guard snubCount < Self.snubsMax else { return }
+    /// The peer says that what was asked of it waits for its turn. False when that is no news: it
+    /// said so a moment ago, or is not believed.
+    package mutating func queued(at now: Instant) -> Bool {
+        if let last = queuedAt, now - last < Self.queuedSpacing { return false }
+        guard snubCount < Self.snubsMax else { return false }
         queuedAt = now
         isSnubbed = false
+        return true
     }
+
+    /// Notices nearer to each other than this cost time and say nothing: ours are half a second
+    /// apart (``SchedulerSettings/queuedNotice``).
+    private static let queuedSpacing = Duration.milliseconds(100)
 
     /// Nothing of what is outstanding has been sent, as the peer said since it last sent something.
     package var isQueued: Bool { queuedAt ?? progressAt > progressAt }

@@ -57,7 +57,6 @@ extension Swarm {
             close(id, .violation(violation.what), at: now, into: &actions)
         } else if !pieces.isEmpty {
             availabilityKnown(id, at: now, into: &actions)
-            for piece in pieces { move(piece, to: id, at: now, into: &actions) }
         }
     }
 
@@ -69,9 +68,9 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         let found = sessions.with(id) { session -> (wasSnubbed: Bool, pieces: [PieceIndex]) in
-            guard session.isOurs, !session.pipeline.isEmpty else { return (false, []) }
             let wasSnubbed = session.pipeline.isSnubbed
-            session.pipeline.queued(at: now)
+            guard session.isOurs, !session.pipeline.isEmpty, session.pipeline.queued(at: now)
+            else { return (false, []) }
             return (wasSnubbed, session.pipeline.requests.map(\.range.piece))
         }
         guard let (wasSnubbed, pieces) = found else { return }
@@ -82,7 +81,7 @@ extension Swarm {
         var last: PieceIndex?
         for piece in pieces where piece != last {
             last = piece
-            move(piece, to: nil, at: now, into: &actions)
+            move(piece, at: now, into: &actions)
         }
     }
 
@@ -195,7 +194,6 @@ extension Swarm {
             guard let piece = try sessions[id]?.saysHave(number, geometry) ?? nil else { return }
             gains([piece], id, at: now)
             availabilityKnown(id, at: now, into: &actions)
-            move(piece, to: id, at: now, into: &actions)
             return
         case .doesNotHave(let number):
             guard let piece = try sessions[id]?.saysDoesNotHave(number, geometry) ?? nil else {

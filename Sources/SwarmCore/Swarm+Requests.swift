@@ -91,25 +91,24 @@ extension Swarm {
 
     // MARK: Moving on
 
-    /// A piece that waits in the queue of a busy peer is asked of another that has it by now and is
-    /// no farther. So a seed whose uplink is the narrowest link sends each piece about once, and
-    /// who got it first passes it on.
+    /// What waits in the queues of busy peers is asked of others that have it by now.
     mutating func moveQueued(at now: Instant, into actions: inout [SwarmAction]) {
         guard let picker, sessions.contains(where: { $0.pipeline.isQueued }) else { return }
-        for piece in picker.activePieces { move(piece, to: nil, at: now, into: &actions) }
+        for piece in picker.activePieces { move(piece, at: now, into: &actions) }
     }
 
-    /// To `other`, or to the nearest that has room.
+    /// A piece that waits in the queue of a busy peer is asked of the nearest other that has it by
+    /// now, has room, and is no farther. So a seed whose uplink is the narrowest link sends each
+    /// piece about once, and who got it first passes it on. Not at once when another has it: the
+    /// block is often on its way by then, and would come twice.
     mutating func move(
         _ piece: PieceIndex,
-        to other: ConnectionID?,
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
         guard pausedUntil == nil, let state = picker?.activePiece(piece), !state.isExclusive,
-            let owner = state.owner, owner != other,
-            let level = queueLevel(of: owner, piece),
-            let next = idleHolder(of: piece, level: level, among: other, except: owner, at: now)
+            let owner = state.owner, let level = queueLevel(of: owner, piece),
+            let next = idleHolder(of: piece, level: level, except: owner, at: now)
         else { return }
         let ranges = sessions[owner]?.pipeline.requests.map(\.range) ?? []
         for range in ranges where range.piece == piece {
@@ -135,7 +134,6 @@ extension Swarm {
     private mutating func idleHolder(
         of piece: PieceIndex,
         level: Int,
-        among only: ConnectionID?,
         except owner: ConnectionID,
         at now: Instant
     ) -> ConnectionID? {
@@ -145,7 +143,6 @@ extension Swarm {
                 && !session.pipeline.isQueued && session.has(piece)
                 && session.need(settings, at: now).bytes > 0
         }
-        if let only { return sessions.with(only, takesMore) == true ? only : nil }
         var best: (level: Int, id: ConnectionID)?
         _ = sessions.contains { session in
             guard session.id != owner, session.level > best?.level ?? -1, takesMore(&session)
