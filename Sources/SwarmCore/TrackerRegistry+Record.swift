@@ -11,16 +11,18 @@ extension TrackerRegistry {
     ) -> Peer {
         let isOurs =
             request.generation != nil || request.locality != nil || request.rosterEpoch != nil
-        var entry = RosterEntry(
+        let entry = RosterEntry(
             peer: request.peer,
             endpoints: [],
             locality: request.locality ?? .unknown,
             generation: request.generation ?? 0,
             isSeed: request.left == 0
         )
-        entry.rating.weight = weight(of: request, former: former)
         var peer = Peer(key: request.key, entry: entry, isOurs: isOurs, expiry: .origin)
+        peer.rate = request.uplinkBytesPerSecond
         if let former {
+            peer.entry.rating = former.entry.rating
+            peer.ownWeight = former.entry.rating.weight
             peer.changedAt = former.changedAt
             peer.slot = former.slot
             if former.key == request.key, former.entry.generation == entry.generation {
@@ -29,18 +31,9 @@ extension TrackerRegistry {
                 peer.page = former.page
             }
         }
-        peer.isMeasured = request.uplinkBytesPerSecond != nil
         peer.observe(observed, port: request.port)
         peer.nameFurther(request.otherEndpoints, from: observed, countMax: otherEndpointsMax)
         return peer
-    }
-
-    private static func weight(of request: AnnounceRequest, former: Peer?) -> UInt32 {
-        guard let rate = request.uplinkBytesPerSecond else {
-            return UplinkRating.unmeasured.weight
-        }
-        let before = former?.isMeasured == true ? former?.entry.rating.weight : nil
-        return UplinkRating.weight(bytesPerSecond: rate, former: before)
     }
 }
 
@@ -49,21 +42,47 @@ extension TrackerRegistry.Swarm {
     private static let comparedMax = 64
     /// Fewer than this many measured ones say nothing of what is usual.
     private static let comparedMin = 3
+    /// The usual rate is found anew at most this often: it looks at all members.
+    private static let usualSpacing = Duration.seconds(10)
+
+    /// How a member is rated by what it has said, and by how it was rated before.
+    mutating func rating(of peer: TrackerRegistry.Peer, at now: Instant) -> UplinkRating {
+        var rating = UplinkRating.unmeasured
+        guard let rate = peer.rate else { return rating }
+        if let usual = usualRate(at: now) {
+            let former = peer.entry.rating.weight
+            rating.weight = UplinkRating.weight(
+                bytesPerSecond: rate,
+                usual: usual,
+                former: former
+            )
+        }
+        rating.isSlow = isSlow(peer, rate: rate)
+        return rating
+    }
+
+    /// The median of all that have been measured, in bytes a second.
+    private mutating func usualRate(at now: Instant) -> UInt64? {
+        if let usual, now - usual.foundAt < Self.usualSpacing { return usual.rate }
+        let rate = median(peers.values.lazy.compactMap(\.rate))
+        if let rate { usual = (rate, now) }
+        return rate
+    }
+
+    private func median(_ rates: some Sequence<UInt64>) -> UInt64? {
+        let sorted = rates.sorted()
+        return sorted.count >= Self.comparedMin ? sorted[sorted.count / 2] : nil
+    }
 
     /// Below a quarter of the median of those measured in its locality: such a host as importer
     /// would make all others wait.
-    func isSlow(_ peer: TrackerRegistry.Peer) -> Bool {
-        guard peer.isMeasured, let group = groups[peer.entry.locality] else { return false }
-        var weights: [UInt32] = []
-        for side in [group.leeches, group.seeds] {
-            for id in side.prefix(Self.comparedMax) where id != peer.entry.peer {
-                guard let other = peers[id], other.isMeasured else { continue }
-                weights.append(other.entry.rating.weight)
-            }
+    private func isSlow(_ peer: TrackerRegistry.Peer, rate: UInt64) -> Bool {
+        guard let group = groups[peer.entry.locality] else { return false }
+        let others = [group.leeches, group.seeds].flatMap { side in
+            side.prefix(Self.comparedMax).filter { $0 != peer.entry.peer }
         }
-        guard weights.count >= Self.comparedMin else { return false }
-        weights.sort()
-        return peer.entry.rating.weight * 4 < weights[weights.count / 2]
+        guard let median = median(others.lazy.compactMap { peers[$0]?.rate }) else { return false }
+        return rate < median / 4
     }
 }
 

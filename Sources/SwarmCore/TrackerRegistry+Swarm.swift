@@ -12,8 +12,11 @@ extension TrackerRegistry {
         var entry: RosterEntry
         /// Sends our keys, so it is on the roster and gets one.
         var isOurs: Bool
-        /// It has said what it can send.
-        var isMeasured = false
+        /// What it has said that it can send, in bytes a second.
+        var rate: UInt64?
+        /// The weight that it is told of itself: that of its last announce. It ranks itself by the
+        /// new one when the others have heard of it.
+        var ownWeight = UplinkRating.unmeasured.weight
         var hasCompleted = false
         var expiry: Instant
         /// The change in which its entry became what it is.
@@ -22,6 +25,11 @@ extension TrackerRegistry {
         var slot = 0
         /// How far a roster that takes several answers has been sent to it.
         var page: RosterPage?
+
+        /// Who is slow hears so at once: what it imports until then everybody waits for.
+        var ownRating: UplinkRating {
+            UplinkRating(weight: ownWeight, isSlow: entry.rating.isSlow)
+        }
 
         var isListed: Bool { !observed.isEmpty }
         var isOnRoster: Bool { isOurs && isListed }
@@ -65,10 +73,18 @@ extension TrackerRegistry {
         /// Departures up to this change may be missing from ``departures``.
         private(set) var forgottenThrough: UInt64
         private(set) var lastChange: UInt64
+        private var growth = Growth()
+        /// The rate of the usual member, in bytes a second.
+        var usual: (rate: UInt64, foundAt: Instant)?
 
         init(createdAt change: UInt64) {
             forgottenThrough = change
             lastChange = change
+        }
+
+        /// Whether a share of the members has come lately.
+        mutating func isGrowing(byShare share: Double, at now: Instant) -> Bool {
+            Double(growth.recentJoins(at: now)) >= Double(peers.count) * share
         }
 
         func owner(of endpoint: Endpoint) -> PeerID? { owners[endpoint] }
@@ -90,19 +106,20 @@ extension TrackerRegistry {
         mutating func enter(
             _ request: AnnounceRequest,
             from observed: Endpoint,
-            expiry: Instant,
+            at now: Instant,
             change: UInt64,
             settings: TrackerRegistrySettings
         ) -> Bool {
             let former = peers[request.peer]
+            if former == nil { growth.joined(at: now) }
             var peer = TrackerRegistry.record(
                 of: request,
                 from: observed,
                 former: former,
                 otherEndpointsMax: settings.otherEndpointsMax
             )
-            peer.expiry = expiry
-            peer.entry.rating.isSlow = isSlow(peer)
+            peer.expiry = now + settings.lifetime
+            peer.entry.rating = rating(of: peer, at: now)
             if request.event == .completed, !peer.hasCompleted {
                 peer.hasCompleted = true
                 completions += 1

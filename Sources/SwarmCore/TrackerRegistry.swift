@@ -53,7 +53,7 @@ package struct TrackerRegistry: Sendable {
             return .success(success(random: &random))
         }
         enter(request, from: observed, at: now)
-        return .success(answer(request, random: &random))
+        return .success(answer(request, at: now, random: &random))
     }
 
     /// Forgets the peers that have been silent for too long.
@@ -83,7 +83,7 @@ package struct TrackerRegistry: Sendable {
         let changed = swarms[request.swarm]!.enter(
             request,
             from: observed,
-            expiry: expiry,
+            at: now,
             change: changes + 1,
             settings: settings
         )
@@ -191,6 +191,7 @@ package struct TrackerRegistry: Sendable {
 
     private mutating func answer(
         _ request: AnnounceRequest,
+        at now: Instant,
         random: inout SeededRandom
     ) -> AnnounceSuccess {
         var answer = success(random: &random)
@@ -204,13 +205,14 @@ package struct TrackerRegistry: Sendable {
                 count: min(max(0, wanted), settings.peersPerResponseMax),
                 random: &random
             ) ?? []
-        addRoster(to: &answer, for: request)
+        addRoster(to: &answer, for: request, at: now)
         return answer
     }
 
     private mutating func addRoster(
         to answer: inout AnnounceSuccess,
-        for request: AnnounceRequest
+        for request: AnnounceRequest,
+        at now: Instant
     ) {
         guard let epoch = request.rosterEpoch else { return }
         answer.roster = swarms[request.swarm]?.rosterUpdate(
@@ -220,9 +222,17 @@ package struct TrackerRegistry: Sendable {
         )
         answer.roster?.epoch.life = life
         answer.roster?.ownRating =
-            swarms[request.swarm]?.peers[request.peer]?.entry.rating ?? .unmeasured
+            swarms[request.swarm]?.peers[request.peer]?.ownRating ?? .unmeasured
         let isLast = answer.roster?.epoch.counter == swarms[request.swarm]?.lastChange
         if !isLast { answer.intervalSeconds = answer.intervalSecondsMin ?? 1 }
+        if answer.roster?.joined.isEmpty == false,
+            swarms[request.swarm]?.isGrowing(byShare: settings.growingShare, at: now) == true
+        {
+            let seconds = Self.wholeSeconds(settings.intervalGrowing)
+            answer.intervalSeconds = min(seconds, answer.intervalSeconds)
+            answer.intervalSecondsMin = answer.intervalSeconds
+            answer.roster?.isGrowing = true
+        }
     }
 }
 

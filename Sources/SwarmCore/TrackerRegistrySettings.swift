@@ -11,6 +11,12 @@ package struct TrackerRegistrySettings: Hashable, Sendable {
     package var intervalJitter: Double = 0.1
     /// The soonest that a peer should announce again without an event.
     package var intervalMin: Duration = .seconds(10)
+    /// The interval that a peer of ours is given while the swarm grows and the answer names members
+    /// that are new to it: hosts that start together know of each other a moment later, and not
+    /// half a minute. Shorter tells them sooner and costs as many announces.
+    package var intervalGrowing: Duration = .seconds(1)
+    /// A swarm grows while at least this share of its members has come within ``Growth/window``.
+    package var growingShare: Double = 1.0 / 16
     /// A peer is forgotten when it was silent for this many intervals: two lost announces are
     /// forgiven.
     package var lifetimeIntervals: Double = 2.5

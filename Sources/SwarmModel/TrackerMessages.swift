@@ -115,15 +115,19 @@ package struct RosterUpdate: Hashable, Sendable {
     package var left: [PeerID]
     /// How everybody else rates the receiver, which is not among `joined`.
     package var ownRating: UplinkRating
+    /// Members are coming just now, and a later answer will name more.
+    package var isGrowing: Bool
 
     package init(
         epoch: RosterEpoch,
         isWhole: Bool,
         joined: [RosterEntry],
         left: [PeerID],
-        ownRating: UplinkRating = .unmeasured
+        ownRating: UplinkRating = .unmeasured,
+        isGrowing: Bool = false
     ) {
         self.ownRating = ownRating
+        self.isGrowing = isGrowing
         self.epoch = epoch
         self.isWhole = isWhole
         self.joined = joined

@@ -1,7 +1,9 @@
 /// How a tracker rates the uplink of a member, so that all members rank it alike.
 package struct UplinkRating: Hashable, Sendable {
-    /// A power of two, in units of 32 MiB a second: a member imports in proportion to it. Coarse,
-    /// since each change of it changes everybody's ranks.
+    /// How much it can send beside the usual member of its swarm, whose weight is that of
+    /// ``unmeasured``: a quarter, four times, and so on. A member imports in proportion to it.
+    /// Coarse, since members hear of a change up to an interval apart, and until then disagree about the
+    /// ranks of this member; among hosts of one kind there should be none.
     package var weight: UInt32
     /// Much slower than the others of its rack: never to import.
     package var isSlow: Bool
@@ -12,20 +14,25 @@ package struct UplinkRating: Hashable, Sendable {
     }
 
     package static let weights: ClosedRange<UInt32> = 1...1024
-    package static let bytesPerSecondUnit: UInt64 = 32 << 20
-    /// Of a member that has not been measured: 2 Gbit/s.
+    /// Of a member that has not been measured: it is taken for usual.
     package static let unmeasured = UplinkRating(weight: 8)
 
-    /// The weight of a measured rate. Keeps the former one while the rate is within its reach, so
-    /// that a rate between two weights does not go to and fro.
-    package static func weight(bytesPerSecond rate: UInt64, former: UInt32?) -> UInt32 {
-        let scaled = rate / (bytesPerSecondUnit / 16)
-        if let former, scaled * 10 > UInt64(former) * 96, scaled * 10 < UInt64(former) * 272 {
-            return former
+    /// The weight of a measured rate, in bytes a second, beside the usual rate. Keeps the former
+    /// one while the rate is within three times of what that stands for.
+    package static func weight(
+        bytesPerSecond rate: UInt64,
+        usual: UInt64,
+        former: UInt32?
+    ) -> UInt32 {
+        // Where the usual one is at 64.
+        let scaled = min(rate, 1 << 40) * 64 / max(1, usual)
+        func stands(for weight: UInt32, within factor: UInt64) -> Bool {
+            let middle = UInt64(weight) * 64 / UInt64(unmeasured.weight)
+            return scaled <= middle * factor && scaled * factor >= middle
         }
-        var weight = weights.lowerBound
-        // 1.4 lies half way between two powers of two.
-        while weight < weights.upperBound, scaled * 10 > UInt64(weight) * 224 { weight *= 2 }
+        if let former, stands(for: former, within: 3) { return former }
+        var weight: UInt32 = unmeasured.weight / 4
+        while weight * 4 <= weights.upperBound, scaled * 4 > UInt64(weight) * 64 { weight *= 4 }
         return weight
     }
 }

@@ -2,11 +2,13 @@ import SwarmModel
 
 /// `shoal_roster` in an answer: `epoch` as in the query, `joined` as a list of {`ep`: compact
 /// endpoints, `gen`, `id`, `loc`, `seed`, and where it has been measured `slow` and `w`}, `left` as
-/// a list of peer ids, `whole`, and `you`: {`slow`, `w`} of the receiver.
+/// a list of peer ids, `whole`, `you`: {`slow`, `w`} of the receiver, and `grow` while members
+/// come.
 extension AnnounceCodec {
     static func encode(roster: RosterUpdate) -> BencodeTree {
         .dictionary([
             ("epoch", .text(roster.epoch.text)),
+            ("grow", roster.isGrowing ? .integer(1) : nil),
             ("joined", .list(roster.joined.map(encode(entry:)))),
             ("left", .list(roster.left.map { .bytes($0.bytes) })),
             ("whole", .integer(roster.isWhole ? 1 : 0)),
@@ -76,7 +78,8 @@ extension AnnounceCodec {
             isWhole: try flag("whole", in: keys),
             joined: entries,
             left: peers,
-            ownRating: try ownRating(keys["you"])
+            ownRating: try ownRating(keys["you"]),
+            isGrowing: keys["grow"] == nil ? false : try flag("grow", in: keys)
         )
     }
 

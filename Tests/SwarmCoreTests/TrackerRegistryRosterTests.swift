@@ -208,4 +208,41 @@ struct RosterView {
         }
         entries.sort { $0.peer < $1.peer }
     }
+
+    @Test("hosts that start together are asked back soon, until an answer names nobody new")
+    func growing() throws {
+        var bench = TrackerBench()
+        var epochs: [RosterEpoch] = []
+        for number in 1...20 {
+            let answer = try bench.announce(TrackerBench.request(number))
+            epochs.append(try #require(answer.roster?.epoch))
+            let isGrowing = number > 1
+            #expect(answer.roster?.isGrowing == isGrowing)
+            #expect(answer.intervalSeconds == (isGrowing ? 1 : 30))
+            #expect(answer.intervalSecondsMin == (isGrowing ? 1 : 10))
+        }
+        bench.now = bench.now + .seconds(1)
+        let second = try bench.announce(TrackerBench.request(5, epoch: epochs[4]))
+        #expect(second.roster?.joined.count == 15)
+        #expect(second.intervalSeconds == 1)
+        let third = try bench.announce(TrackerBench.request(5, epoch: second.roster?.epoch))
+        #expect(third.roster?.isGrowing == false)
+        #expect(third.intervalSeconds == 30)
+    }
+
+    @Test("one that joins a large swarm later makes nobody come back sooner")
+    func lateJoiner() throws {
+        var bench = TrackerBench()
+        var epoch = RosterEpoch.none
+        for number in 1...40 {
+            epoch = try #require(bench.announce(TrackerBench.request(number)).roster).epoch
+        }
+        bench.now = bench.now + .seconds(30)
+        let late = try bench.announce(TrackerBench.request(41))
+        #expect(late.roster?.joined.count == 40)
+        #expect(late.intervalSeconds == 30)
+        let other = try bench.announce(TrackerBench.request(3, epoch: epoch))
+        #expect(other.roster?.joined.count == 1)
+        #expect(other.intervalSeconds == 30)
+    }
 }

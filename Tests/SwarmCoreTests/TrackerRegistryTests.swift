@@ -228,7 +228,7 @@ struct TrackerRegistryTests {
     func jitter() throws {
         var bench = TrackerBench { $0.intervalJitter = 0.1 }
         let seen = try (1...200).map { number in
-            try bench.announce(TrackerBench.request(number)).intervalSeconds
+            try bench.announce(TrackerBench.request(number, epoch: nil)).intervalSeconds
         }
         #expect(Set(seen) == Set(27...33))
     }

@@ -35,7 +35,8 @@ struct AnnounceResponseTests {
                         isSeed: false
                     ),
                 ],
-                left: [PeerID([UInt8](1..<21))!]
+                left: [PeerID([UInt8](1..<21))!],
+                isGrowing: true
             )
         )
     }
@@ -98,12 +99,13 @@ struct AnnounceResponseTests {
                     isSeed: true
                 )
             ],
-            left: [samplePeer]
+            left: [samplePeer],
+            isGrowing: true
         )
         #expect(
             AnnounceCodec.encodeResponse(.success(rostered), isCompact: true)
                 == raw(
-                    "d8:intervali60e5:peers0:12:shoal_rosterd5:epoch3:3.46:joinedl"
+                    "d8:intervali60e5:peers0:12:shoal_rosterd5:epoch3:3.44:growi1e6:joinedl"
                         + "d2:epl6:\u{1}\u{2}\u{3}\u{4}\u{1A}\u{E1}e3:gen1:9"
                         + "2:id20:-SH0001-abcdefghijkl3:loc5:a/b/c4:seedi1eee"
                         + "4:leftl20:-SH0001-abcdefghijkle5:wholei0eee"

@@ -4,7 +4,13 @@ package import SwarmModel
 /// want little says nothing.
 package struct UplinkMeter: Sendable {
     private var rate: TransferRate
-    package private(set) var bytesPerSecond: Int?
+    private var smoothed: Int?
+    private var sampleCount = 0
+    /// Samples before anything is said: the first seconds of a transfer are of it, and not of the
+    /// uplink, and each new rating changes ranks.
+    private static let samplesMin = 10
+
+    package var bytesPerSecond: Int? { sampleCount < Self.samplesMin ? nil : smoothed }
 
     package init(at now: Instant) { rate = TransferRate(at: now) }
 
@@ -15,10 +21,7 @@ package struct UplinkMeter: Sendable {
         guard isSaturated else { return }
         let current = Int(rate.bytesPerSecond(at: now))
         guard current > 0 else { return }
-        guard let before = bytesPerSecond else {
-            bytesPerSecond = current
-            return
-        }
-        bytesPerSecond = before + (current - before) / 4
+        sampleCount = min(sampleCount + 1, Self.samplesMin)
+        smoothed = smoothed.map { $0 + (current - $0) / 4 } ?? current
     }
 }

@@ -157,19 +157,22 @@ struct UploadSlotsTests {
 
 @Suite("Uplinks")
 struct UplinkTests {
-    @Test("a weight is the nearest power of two, and stays while the rate is near it")
+    @Test("the usual rate has the usual weight, others a quarter or four times of it and so on")
     func weights() {
-        let unit = UplinkRating.bytesPerSecondUnit
-        let cases: [(UInt64, UInt32)] = [
-            (0, 1), (unit, 1), (unit * 2, 2), (unit * 5, 4), (unit * 6, 8), (unit * 8, 8),
-            (unit * 100_000, 1024), (.max, 1024),
-        ]
-        for (rate, weight) in cases {
-            #expect(UplinkRating.weight(bytesPerSecond: rate, former: nil) == weight, "\(rate)")
+        func weight(_ rate: UInt64, usual: UInt64 = 1000, former: UInt32? = nil) -> UInt32 {
+            UplinkRating.weight(bytesPerSecond: rate, usual: usual, former: former)
         }
-        #expect(UplinkRating.weight(bytesPerSecond: unit * 13 / 2, former: 4) == 4)
-        #expect(UplinkRating.weight(bytesPerSecond: unit * 5, former: 8) == 8)
-        #expect(UplinkRating.weight(bytesPerSecond: unit * 16, former: 8) == 16)
+        let cases: [(UInt64, UInt32)] = [
+            (0, 2), (400, 2), (510, 8), (1000, 8), (1990, 8), (2010, 32), (8010, 128),
+            (1_000_000, 512), (.max, 512),
+        ]
+        for (rate, expected) in cases { #expect(weight(rate) == expected, "\(rate)") }
+        #expect(weight(340, former: 8) == 8)
+        #expect(weight(320, former: 8) == 2)
+        #expect(weight(2990, former: 8) == 8)
+        #expect(weight(3100, former: 8) == 32)
+        #expect(weight(0, usual: 0) == 2)
+        #expect(UplinkRating.weights.contains(weight(.max, usual: 1)))
     }
 
     @Test("an uplink is measured only while more was wanted")
@@ -182,7 +185,8 @@ struct UplinkTests {
             now = now + .milliseconds(100)
         }
         #expect(meter.bytesPerSecond == nil)
-        for _ in 0..<40 {
+        for count in 0..<40 {
+            #expect(meter.bytesPerSecond == nil || count >= 10, "the first seconds say little")
             meter.sent(1000, at: now)
             meter.sample(isSaturated: true, at: now)
             now = now + .milliseconds(100)
@@ -201,12 +205,36 @@ struct UplinkTests {
         }
         let update = try #require(bench.announce(TrackerBench.request(6)).roster)
         let ratings = update.joined.sorted { $0.peer < $1.peer }.map(\.rating)
-        #expect(ratings.map(\.weight) == [16, 16, 8, 2, 8])
+        // The first two came before there was anything to compare them with.
+        #expect(ratings.map(\.weight) == [8, 8, 8, 2, 8])
         #expect(ratings.map(\.isSlow) == [false, false, false, true, false])
         #expect(update.ownRating == .unmeasured)
         var again = try TrackerBench.request(4)
         again.uplinkBytesPerSecond = 64 << 20
         let own = try #require(bench.announce(again).roster)
         #expect(own.ownRating == UplinkRating(weight: 2, isSlow: true))
+    }
+
+    @Test("among hosts of one kind no weight changes; who differs learns of it after the others")
+    func own() throws {
+        var bench = TrackerBench()
+        func announce(_ number: Int, _ rate: UInt64) throws -> RosterUpdate {
+            var request = try TrackerBench.request(number)
+            request.uplinkBytesPerSecond = rate << 20
+            return try #require(bench.announce(request).roster)
+        }
+        let rates: [UInt64] = [700, 900, 1000, 1100, 1400]
+        for round in 0..<3 {
+            for (number, rate) in rates.enumerated() {
+                let update = try announce(number, rate + UInt64(round * 50))
+                #expect(update.ownRating == .unmeasured)
+                #expect(update.joined.allSatisfy { $0.rating == .unmeasured })
+            }
+            bench.now = bench.now + .seconds(30)
+        }
+        #expect(try announce(9, 5000).ownRating.weight == 8, "the others do not know yet")
+        let seen = try announce(1, 900).joined.first { $0.peer == TrackerBench.peer(9) }
+        #expect(seen?.rating.weight == 32)
+        #expect(try announce(9, 5000).ownRating.weight == 32)
     }
 }
