@@ -42,21 +42,28 @@ package struct Standing: Hashable, Sendable {
 /// For each piece, how far out this host is the importer: its *reach*, the lowest level of a domain
 /// around it in which it has rank 0. Reach `top + 1` means not even of its rack.
 ///
-/// Members are kept by level, and a piece's search starts with the nearest and ends at the first
-/// that comes before this host. With even ranks that is after about ln n members, so ranks of
-/// thousands of pieces over thousands of members cost some ten thousand hashes and not millions.
+/// Pieces are ranked in groups: pieces that leave the same remainder have the same ranks. A host
+/// then needs the few tens of sources that its groups have, and not one for each piece, and what it
+/// imports is still spread over the whole version.
+///
+/// Members are kept by level, and a group's search starts with the nearest and ends at the first
+/// that comes before this host.
 package struct ImportDuty: Sendable {
     private var me: Standing
     private var members: [[Standing]]
-    private let salt: UInt64
+    private let groupKeys: [UInt64]
     private var myCosts: [UInt64]
-    package private(set) var reach: [UInt8]
+    private var groupReach: [UInt8]
+    private let pieceCount: Int
 
-    package init(me: Standing, top: Int, pieceCount: Int, salt: UInt64) {
+    package init(me: Standing, top: Int, pieceCount: Int, groupCount: Int, salt: UInt64) {
         self.me = me
-        self.salt = salt
+        self.pieceCount = pieceCount
         members = Array(repeating: [], count: top + 1)
-        reach = Array(repeating: 0, count: pieceCount)
+        groupKeys = (0..<min(groupCount, pieceCount)).map {
+            RendezvousRank.key(piece: $0, salt: salt)
+        }
+        groupReach = groupKeys.map { _ in 0 }
         myCosts = []
         updateMyCosts()
     }
@@ -65,11 +72,20 @@ package struct ImportDuty: Sendable {
     package func members(at level: Int) -> [Standing] { members[level] }
     package var memberCount: Int { members.reduce(0) { $0 + $1.count } }
 
-    private mutating func updateMyCosts() {
-        myCosts = reach.indices.map { me.cost(pieceKey: key(of: $0)) }
+    package var groupCount: Int { groupKeys.count }
+    package func group(of piece: Int) -> Int { piece % groupKeys.count }
+    private func pieces(of group: Int) -> some Sequence<Int> {
+        stride(from: group, to: pieceCount, by: groupKeys.count)
     }
 
-    private func key(of piece: Int) -> UInt64 { RendezvousRank.key(piece: piece, salt: salt) }
+    package func reach(_ piece: Int) -> Int { Int(groupReach[group(of: piece)]) }
+    package func reach(ofGroup group: Int) -> Int { Int(groupReach[group]) }
+    /// Of all pieces, in order.
+    package var reach: [UInt8] { (0..<pieceCount).map { groupReach[group(of: $0)] } }
+
+    private mutating func updateMyCosts() {
+        myCosts = groupKeys.map { me.cost(pieceKey: $0) }
+    }
 
     // MARK: Members
 
@@ -81,19 +97,17 @@ package struct ImportDuty: Sendable {
             self.me = me
             updateMyCosts()
         }
-        for piece in reach.indices { reach[piece] = search(piece) }
+        for group in groupReach.indices { groupReach[group] = search(group) }
     }
 
     /// Returns the pieces of which the reach is another now.
     package mutating func add(_ member: Standing, level: Int) -> [Int] {
         members[level].append(member)
         var changed: [Int] = []
-        for piece in reach.indices where Int(reach[piece]) <= level {
-            guard member.isBefore(myCosts[piece], me.key, pieceKey: key(of: piece)) else {
-                continue
-            }
-            reach[piece] = UInt8(level + 1)
-            changed.append(piece)
+        for group in groupReach.indices where Int(groupReach[group]) <= level {
+            guard isBeforeMe(member, group) else { continue }
+            groupReach[group] = UInt8(level + 1)
+            changed += pieces(of: group)
         }
         return changed
     }
@@ -103,26 +117,25 @@ package struct ImportDuty: Sendable {
         members[level].swapAt(index, members[level].count - 1)
         members[level].removeLast()
         var changed: [Int] = []
-        for piece in reach.indices where Int(reach[piece]) == level + 1 {
-            guard member.isBefore(myCosts[piece], me.key, pieceKey: key(of: piece)) else {
-                continue
-            }
-            let found = search(piece)
-            if found != reach[piece] {
-                reach[piece] = found
-                changed.append(piece)
+        for group in groupReach.indices where Int(groupReach[group]) == level + 1 {
+            guard isBeforeMe(member, group) else { continue }
+            let found = search(group)
+            if found != groupReach[group] {
+                groupReach[group] = found
+                changed += pieces(of: group)
             }
         }
         return changed
     }
 
-    private func search(_ piece: Int) -> UInt8 {
-        let key = key(of: piece)
-        for level in stride(from: top, through: 0, by: -1) {
-            for member in members[level]
-            where member.isBefore(myCosts[piece], me.key, pieceKey: key) {
-                return UInt8(level + 1)
-            }
+    private func isBeforeMe(_ member: Standing, _ group: Int) -> Bool {
+        member.isBefore(myCosts[group], me.key, pieceKey: groupKeys[group])
+    }
+
+    private func search(_ group: Int) -> UInt8 {
+        for level in stride(from: top, through: 0, by: -1)
+        where members[level].contains(where: { isBeforeMe($0, group) }) {
+            return UInt8(level + 1)
         }
         return 0
     }
@@ -131,10 +144,10 @@ package struct ImportDuty: Sendable {
 
     /// The members before this host in its domain of that level, at most `countMax`, in no order.
     package func before(_ piece: Int, inDomainAt level: Int, countMax: Int) -> [Standing] {
-        let key = key(of: piece)
+        let group = group(of: piece)
         var found: [Standing] = []
         for members in members[level...].reversed() {
-            for member in members where member.isBefore(myCosts[piece], me.key, pieceKey: key) {
+            for member in members where isBeforeMe(member, group) {
                 found.append(member)
                 if found.count == countMax { return found }
             }
@@ -142,23 +155,49 @@ package struct ImportDuty: Sendable {
         return found
     }
 
-    /// The first ranks for a piece in this host's domain of that level, itself left out.
-    package func first(_ count: Int, for piece: Int, inDomainAt level: Int) -> [Standing] {
-        let key = key(of: piece)
-        var best: [(cost: UInt64, member: Standing)] = []
+    /// Whom to fetch a group's pieces from in this host's domain of that level: the first `count`
+    /// ranks of those that lack them, which will hold them first, and of those that have everything
+    /// the first `count` in an order of the group, when this host is among the first. Each complete
+    /// member so gets `count` of the domain for each group, and not the whole domain: it may be one
+    /// for a fleet of thousands.
+    package func sources(_ count: Int, ofGroup group: Int, inDomainAt level: Int) -> [Standing] {
+        let key = groupKeys[group]
+        var lacking = FirstRanks(countMax: count)
+        var complete = FirstRanks(countMax: count)
+        var (completeCount, beforeMe) = (0, 0)
         for members in members[level...] {
             for member in members {
-                let cost = member.spreadCost(pieceKey: key)
-                if best.count == count, let last = best.last,
-                    (last.cost, last.member.key) < (cost, member.key)
-                {
+                guard member.order != .complete else {
+                    completeCount += 1
+                    complete.offer(member, cost: member.spreadCost(pieceKey: key))
                     continue
                 }
-                let place = best.firstIndex { (cost, member.key) < ($0.cost, $0.member.key) }
-                best.insert((cost, member), at: place ?? best.count)
-                if best.count > count { best.removeLast() }
+                if isBeforeMe(member, group) { beforeMe += 1 }
+                lacking.offer(member, cost: member.cost(pieceKey: key))
             }
         }
-        return best.map(\.member)
+        let isFirst = beforeMe < completeCount * count
+        return (isFirst ? complete.members : []) + lacking.members
+    }
+}
+
+/// The members of lowest cost, in order.
+private struct FirstRanks {
+    let countMax: Int
+    private var best: [(cost: UInt64, member: Standing)] = []
+
+    init(countMax: Int) { self.countMax = countMax }
+
+    var members: [Standing] { best.map(\.member) }
+
+    mutating func offer(_ member: Standing, cost: UInt64) {
+        if best.count == countMax, let last = best.last,
+            (last.cost, last.member.key) < (cost, member.key)
+        {
+            return
+        }
+        let place = best.firstIndex { (cost, member.key) < ($0.cost, $0.member.key) }
+        best.insert((cost, member), at: place ?? best.count)
+        if best.count > countMax { best.removeLast() }
     }
 }

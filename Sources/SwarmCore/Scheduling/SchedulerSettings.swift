@@ -32,6 +32,10 @@ package struct SchedulerSettings: Hashable, Sendable {
     /// each other first, or the first of them would import everything. Costs that much at each
     /// start of a peer with a locality.
     package var settleTime = Duration.milliseconds(500)
+    /// The same in a fleet too large for everybody to know everybody while members are coming: the
+    /// tracker is asked again after a second (``TrackerRegistrySettings/intervalGrowing``), and who
+    /// acted on the first answer would import what is another's.
+    package var settleTimeGrowing = Duration.milliseconds(1500)
     /// How long a roster is waited for, from the start.
     package var rosterWait = Duration.seconds(2)
 
@@ -58,11 +62,16 @@ package struct SchedulerSettings: Hashable, Sendable {
     /// near ones are busy; longer waits for a neighbour that never serves.
     package var chokeGrace = Duration.seconds(2)
 
+    /// Pieces are ranked in so many groups. More spread imports more evenly over the members of a
+    /// domain, fewer need fewer connections: a host of a rack of eight needs about `rankGroups / 8
+    /// × dutyRanks` sources.
+    package var rankGroups = 64
+
     // MARK: Connections
 
-    /// In a fleet larger than ``SwarmSettings/connectionsWanted``: for each piece that this host
-    /// imports, how many of the first ranks of the domain that it comes from it connects to. One
-    /// would do while nobody fails.
+    /// In a fleet larger than ``SwarmSettings/connectionsWanted``: for each group of pieces that
+    /// this host imports, how many of the first ranks of the domain that they come from it connects to.
+    /// One would do while nobody fails.
     package var dutyRanks = 3
     /// Connections beside those of duty: other clients, and a way out of a wrong roster.
     package var connectionsBesides = 8

@@ -49,13 +49,17 @@ extension Swarm {
         guard let duty, let picker else { return [] }
         let countMax = settings.connectionsMax * 3 / 4
         var keys = OrderedSet(duty.members(at: duty.top).prefix(countMax).map(\.key))
+        var isWanted = Array(repeating: false, count: duty.groupCount)
         for piece in picker.geometry.pieces where !picker.verified[piece] {
-            let reach = Int(duty.reach[piece.number])
+            isWanted[duty.group(of: piece.number)] = true
+        }
+        for group in isWanted.indices where isWanted[group] {
+            let reach = duty.reach(ofGroup: group)
             // Of rank 0 in the whole fleet: it comes from an origin.
             guard reach >= 1, reach <= duty.top else { continue }
-            let sources = duty.first(
+            let sources = duty.sources(
                 settings.scheduler.dutyRanks,
-                for: piece.number,
+                ofGroup: group,
                 inDomainAt: reach - 1
             )
             for source in sources where keys.count < countMax { keys.append(source.key) }

@@ -20,7 +20,12 @@ extension Swarm {
         if roster.ownRating != rating { rankAll() }
         if !isDutyBound { book.learn(others.flatMap(\.endpoints), at: now) }
         if !wasKnown, let until = settledAt {
-            settledAt = min(until, now + settings.scheduler.settleTime)
+            // In a small fleet all connect to all, and need nobody to tell them who is there.
+            let isPartial =
+                update.isGrowing && roster.members.count >= settings.connectionsWanted / 2
+            let scheduler = settings.scheduler
+            let wait = isPartial ? scheduler.settleTimeGrowing : scheduler.settleTime
+            settledAt = min(until, now + wait)
         }
     }
 
@@ -75,7 +80,7 @@ extension Swarm {
             changed += duty?.add(standing, level: level) ?? []
         }
         for piece in changed {
-            if let reach = duty?.reach[piece] { picker?.scopes.setReach(piece, reach) }
+            if let reach = duty?.reach(piece) { picker?.scopes.setReach(piece, UInt8(reach)) }
         }
     }
 
@@ -163,6 +168,7 @@ extension Swarm {
             me: myStanding,
             top: domains.top,
             pieceCount: content.geometry.pieceCount,
+            groupCount: settings.scheduler.rankGroups,
             salt: content.rankSalt
         )
         if let scopes = picker?.scopes {

@@ -9,6 +9,7 @@ struct ImportDutyTests {
     private struct Fleet {
         var hosts: [(key: UInt64, locality: Locality, standing: Standing)] = []
         let pieceCount = 60
+        let groupCount = 24
 
         init(_ random: inout SeededRandom) throws {
             let racks = ["a/1/x", "a/1/y", "a/2/x", "b/1/x", "b/1/y", "b", ""]
@@ -33,6 +34,7 @@ struct ImportDutyTests {
                 me: hosts[host].standing,
                 top: domains(host).top,
                 pieceCount: pieceCount,
+                groupCount: groupCount,
                 salt: 9
             )
         }
@@ -97,7 +99,8 @@ struct ImportDutyTests {
         for (stranger, level) in extra {
             let before = duty.reach
             let changed = duty.remove(stranger, level: level)
-            #expect(before.indices.filter { before[$0] != duty.reach[$0] } == changed)
+            let differing = before.indices.filter { before[$0] != duty.reach[$0] }
+            #expect(differing == changed.sorted())
         }
         #expect(duty.reach == fleet.duty(host).reach)
         #expect(duty.memberCount == fleet.hosts.count - 1)
@@ -106,7 +109,7 @@ struct ImportDutyTests {
     private func check(_ duty: inout ImportDuty, adding member: Standing, _ level: Int) {
         let before = duty.reach
         let changed = duty.add(member, level: level)
-        #expect(before.indices.filter { before[$0] != duty.reach[$0] } == changed)
+        #expect(before.indices.filter { before[$0] != duty.reach[$0] } == changed.sorted())
     }
 
     @Test("the first ranks are those that a sort finds, and those before a host are before it")
@@ -116,11 +119,13 @@ struct ImportDutyTests {
         let duty = fleet.duty(0)
         let others = fleet.hosts.dropFirst().map(\.standing)
         for piece in 0..<fleet.pieceCount {
-            let key = RendezvousRank.key(piece: piece, salt: 9)
+            let group = duty.group(of: piece)
+            #expect(group == piece % fleet.groupCount)
+            let key = RendezvousRank.key(piece: group, salt: 9)
             let sorted = others.sorted {
                 ($0.cost(pieceKey: key), $0.key) < ($1.cost(pieceKey: key), $1.key)
             }
-            #expect(duty.first(3, for: piece, inDomainAt: 0) == Array(sorted.prefix(3)))
+            #expect(duty.sources(3, ofGroup: group, inDomainAt: 0) == Array(sorted.prefix(3)))
             let mine = fleet.hosts[0].standing
             let before = sorted.filter {
                 ($0.cost(pieceKey: key), $0.key) < (mine.cost(pieceKey: key), mine.key)
@@ -131,11 +136,36 @@ struct ImportDutyTests {
         }
     }
 
+    @Test("a complete member is a source of the first ranks only, many are sources of all")
+    func complete() {
+        let lacking = (0..<40).map { Standing(key: RendezvousRank.mix($0)) }
+        func asking(completeCount: UInt64) -> [Int] {
+            let complete = (0..<completeCount).map {
+                Standing(key: RendezvousRank.mix($0 + 100), order: .complete)
+            }
+            return (0..<8).map { group in
+                lacking.count { me in
+                    var duty = ImportDuty(me: me, top: 1, pieceCount: 8, groupCount: 8, salt: 2)
+                    let others = lacking.filter { $0 != me } + complete
+                    duty.replace(me: me, byLevel: [others, []])
+                    let sources = duty.sources(3, ofGroup: group, inDomainAt: 0)
+                    #expect(sources.count { $0.order == .able } == 3)
+                    let found = sources.count { $0.order == .complete }
+                    #expect(found == 0 || found == min(3, Int(completeCount)))
+                    return found > 0
+                }
+            }
+        }
+        #expect(asking(completeCount: 1).allSatisfy { $0 == 3 })
+        #expect(asking(completeCount: 5).allSatisfy { $0 == 15 })
+        #expect(asking(completeCount: 14).allSatisfy { $0 == 40 })
+    }
+
     @Test("who has everything comes first, and a slow host imports only where all are slow")
     func orders() {
         let me = Standing(key: 1)
         func reach(_ me: Standing, _ other: Standing.Order) -> [UInt8] {
-            var duty = ImportDuty(me: me, top: 1, pieceCount: 50, salt: 1)
+            var duty = ImportDuty(me: me, top: 1, pieceCount: 50, groupCount: 50, salt: 1)
             duty.replace(me: me, byLevel: [[], [Standing(key: 2, order: other)]])
             return duty.reach
         }

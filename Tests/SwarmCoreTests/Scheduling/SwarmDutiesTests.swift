@@ -53,12 +53,13 @@ struct SwarmDutiesTests {
         for number in UInt8(1)...10 { #expect(dialled.contains(SwarmBench.endpoint(number))) }
         let duty = try #require(bench.swarm.duty)
         var imports = 0
-        for piece in 0..<200 where (1...3).contains(duty.reach[piece]) {
+        for group in 0..<duty.groupCount where (1...3).contains(duty.reach(ofGroup: group)) {
             imports += 1
-            let sources = duty.first(3, for: piece, inDomainAt: Int(duty.reach[piece]) - 1)
+            let level = duty.reach(ofGroup: group) - 1
+            let sources = duty.sources(3, ofGroup: group, inDomainAt: level)
             for source in sources { #expect(bench.swarm.dutyKeys.contains(source.key)) }
         }
-        #expect(imports > 5, "about one in eleven")
+        #expect(imports > 2, "about one in eleven")
         let dutyDials = bench.swarm.roster.members.values.filter {
             bench.swarm.dutyKeys.contains($0.key)
         }
@@ -132,5 +133,16 @@ struct SwarmDutiesTests {
             SwarmBench.closes(bench.open(304, peer: needed, isIncoming: true))
                 == [SwarmBench.id(301)]
         )
+    }
+
+    @Test("while the fleet is coming imports begin later, unless all can know all")
+    func settling() throws {
+        for (wanted, wait) in [(5, 1500), (400, 500)] {
+            var bench = try bench(connectionsWanted: wanted)
+            var update = try roster()
+            update.isGrowing = true
+            _ = bench.handle(.rosterUpdated(update))
+            #expect(bench.swarm.settledAt == bench.now + .milliseconds(Int64(wait)))
+        }
     }
 }
