@@ -6,7 +6,7 @@ import PackageDescription
 
 // The plans of `shoal simulate` that have a name: files in Sources/shoal/Simulate/Plans.
 let readyMadePlans = [
-    "byzantine-30", "calm", "cloud-partition", "dead-importers", "fireworks",
+    "byzantine-30", "calm", "cloud-partition", "cold-start", "dead-importers", "fireworks",
     "flash-crowd-1000", "late-joiners", "mixed", "rolling-restart",
     "slow-five-percent", "small", "starved-origin", "tiny-model",
     "uneven-regions",

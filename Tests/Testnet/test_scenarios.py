@@ -51,3 +51,25 @@ def test_scenario(testnet, scenario):
     assert report["hosts"] == len(report["hostReports"])
     assert report["completionSeconds"]["max"] >= report["boundSeconds"] * 0.95
     assert all(boundary["counterIn"] > 0 for boundary in report["boundaries"])
+
+
+@pytest.mark.limit(300)
+def test_the_simulator_agrees_with_the_laboratory(testnet, binary):
+    """The same topology in real processes and in virtual time: a plan's numbers mean something."""
+    real = testnet.json("run", "cold-start", seconds=240)
+    simulated = subprocess.run(
+        [str(binary), "simulate", "cold-start", "--json", "-q"],
+        capture_output=True, text=True, timeout=200, check=True,
+    )  # fmt: skip
+    virtual = json.loads(simulated.stdout.splitlines()[-1])
+    assert virtual["hosts"] == real["hosts"] == 16
+    assert virtual["modelBytes"] == real["modelBytes"]
+    ratio = real["completionSeconds"]["max"] / virtual["completionSeconds"]["max"]
+    assert 0.75 <= ratio <= 1.25, (real["completionSeconds"], virtual["completionSeconds"])
+    amplified = {entry["domain"]: entry["amplification"] for entry in virtual["domains"]}
+    compared = 0
+    for entry in real["domains"]:
+        if entry["domain"] in amplified:
+            assert abs(entry["amplification"] - amplified[entry["domain"]]) <= 0.05, entry
+            compared += 1
+    assert compared >= 6

@@ -5,6 +5,7 @@ enum ReadyMadePlans {
         ("byzantine-30", PackageResources.byzantine_30_json),
         ("calm", PackageResources.calm_json),
         ("cloud-partition", PackageResources.cloud_partition_json),
+        ("cold-start", PackageResources.cold_start_json),
         ("dead-importers", PackageResources.dead_importers_json),
         ("fireworks", PackageResources.fireworks_json),
         ("flash-crowd-1000", PackageResources.flash_crowd_1000_json),
