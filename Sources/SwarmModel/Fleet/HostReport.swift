@@ -13,8 +13,8 @@ package struct HostReport: Hashable, Sendable, Codable {
         package var name: ModelName
         /// The version that `current` points to; nil when there is none.
         package var active: String?
-        /// What the readiness probe said of `active` last. Nil when no probe is set on this host, or
-        /// it has not answered since the last activation.
+        /// What the readiness probe said of `active` last. Nil when no probe is set on this host,
+        /// or it has not answered since the last activation.
         package var isHealthy: Bool?
         /// The newest fence that the host obeyed.
         package var fence: Fence
