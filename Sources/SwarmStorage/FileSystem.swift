@@ -36,6 +36,10 @@ package protocol FileSystem: Sendable {
     /// Replaces `target` where it exists: a file, or an empty directory by a directory.
     func rename(_ path: FilePath, to target: FilePath) throws(Errno)
     func link(_ path: FilePath, to target: FilePath) throws(Errno)
+    /// Makes a symbolic link at `path` that says `text`.
+    func makeSymbolicLink(at path: FilePath, to text: String) throws(Errno)
+    /// What the symbolic link at `path` says.
+    func symbolicLink(at path: FilePath) throws(Errno) -> String
     func unlink(_ path: FilePath) throws(Errno)
     func makeDirectory(_ path: FilePath, mode: FilePermissions) throws(Errno)
     func removeDirectory(_ path: FilePath) throws(Errno)

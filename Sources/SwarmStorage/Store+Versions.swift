@@ -102,6 +102,7 @@ extension Store {
         let scratch = layout.scratch(number: nextNumber())
         try exclusively { state throws(StorageError) in
             try requireClosed(marker.infoHash, "\(reference)", state)
+            try requireInactive(reference)
             try attempt(.rename, target) { () throws(Errno) in
                 try fileSystem.rename(target, to: scratch)
             }

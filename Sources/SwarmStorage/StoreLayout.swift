@@ -47,6 +47,17 @@ package struct StoreLayout: Hashable, Sendable {
     func marker(_ reference: ModelReference) -> FilePath {
         model(reference.name).appending(".\(reference.version).shoal")
     }
+    /// The version that serves, as a link beside the versions.
+    package func current(_ name: ModelName) -> FilePath { model(name).appending("current") }
+    /// Not a version's name either, because of the dot.
+    func currentDraft(_ name: ModelName) -> FilePath { model(name).appending(".current.new") }
+    /// What the host remembers beside its versions.
+    package var hostRecord: FilePath { root.appending("host.json") }
+    /// The hook that runs, by process.
+    package func hook(_ name: ModelName) -> FilePath {
+        root.appending("hook-\(name.organisation)~\(name.model)")
+    }
+
     /// Views being built or taken down; swept at the next start.
     func scratch(number: Int) -> FilePath { models.appending("\(Self.scratchPrefix)\(number)") }
     static let scratchPrefix = ".scratch-"

@@ -121,6 +121,18 @@ package struct SystemFileSystem: FileSystem {
         try checked(both(path, target, Glibc.link))
     }
 
+    package func makeSymbolicLink(at path: FilePath, to text: String) throws(Errno) {
+        try checked(path.withPlatformString { symlink(text, $0) })
+    }
+
+    package func symbolicLink(at path: FilePath) throws(Errno) -> String {
+        var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = try checked(
+            path.withPlatformString { readlink($0, &bytes, bytes.count) }
+        )
+        return String(decoding: bytes[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     package func unlink(_ path: FilePath) throws(Errno) {
         try checked(path.withPlatformString { Glibc.unlink($0) })
     }

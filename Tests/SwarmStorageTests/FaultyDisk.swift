@@ -7,7 +7,7 @@ final class FaultyDisk: FileSystem {
     enum Operation: Hashable, Sendable, CaseIterable {
         case open, read, write, allocate, truncate, sync, syncDirectory, changeMode, status, list
         case rename, link, unlink, makeDirectory, removeDirectory, reflink, lock, freeBytes
-        case openDirect
+        case openDirect, symbolicLink
     }
 
     enum Fault: Hashable, Sendable {
@@ -129,6 +129,14 @@ final class FaultyDisk: FileSystem {
     func link(_ path: FilePath, to target: FilePath) throws(Errno) {
         _ = try count(.link)
         try base.link(path, to: target)
+    }
+    func makeSymbolicLink(at path: FilePath, to text: String) throws(Errno) {
+        _ = try count(.symbolicLink)
+        try base.makeSymbolicLink(at: path, to: text)
+    }
+    func symbolicLink(at path: FilePath) throws(Errno) -> String {
+        _ = try count(.symbolicLink)
+        return try base.symbolicLink(at: path)
     }
     func unlink(_ path: FilePath) throws(Errno) {
         _ = try count(.unlink)

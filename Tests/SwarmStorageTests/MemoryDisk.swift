@@ -24,6 +24,8 @@ final class MemoryDisk: FileSystem {
         var entries: [String: Int] = [:]
         var durableEntries: [String: Int] = [:]
         var modified: Int64 = 0
+        /// What it says, when it is a symbolic link.
+        var link: String?
     }
 
     /// One step of the log of names, not synced yet.
@@ -338,7 +340,7 @@ final class MemoryDisk: FileSystem {
     private static func status(_ index: Int, _ state: State) -> FileStatus {
         let node = state.nodes[index]
         return FileStatus(
-            kind: node.isDirectory ? .directory : .file,
+            kind: node.isDirectory ? .directory : node.link != nil ? .link : .file,
             size: node.data.count,
             allocated: node.data.count,
             mode: node.mode,
@@ -387,6 +389,24 @@ final class MemoryDisk: FileSystem {
             let to = try Self.parent(target, state)
             if state.nodes[to.directory].entries[to.name] != nil { throw .fileExists }
             Self.apply([(to.directory, to.name, node)], &state)
+        }
+    }
+
+    func makeSymbolicLink(at path: FilePath, to text: String) throws(Errno) {
+        try locked { state throws(Errno) in
+            let (directory, name) = try Self.parent(path, state)
+            if state.nodes[directory].entries[name] != nil { throw .fileExists }
+            state.nodes.append(Node(isDirectory: false, mode: [], link: text))
+            Self.apply([(directory, name, state.nodes.count - 1)], &state)
+        }
+    }
+
+    func symbolicLink(at path: FilePath) throws(Errno) -> String {
+        try locked { state throws(Errno) in
+            guard let link = state.nodes[try Self.existing(path, state)].link else {
+                throw .invalidArgument
+            }
+            return link
         }
     }
 
