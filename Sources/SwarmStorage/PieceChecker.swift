@@ -51,6 +51,23 @@ struct PieceChecker: Sendable {
         return hash == expected[piece]
     }
 
+    /// Reads a whole piece into `buffer`, which is as long. False unless it is what it should be.
+    func fill(
+        _ buffer: UnsafeMutableRawBufferPointer,
+        with piece: Int,
+        of file: OpenFile
+    ) -> Bool {
+        precondition(buffer.count == length(of: piece), "\(buffer.count) bytes for \(piece)")
+        let count = try? file.read(into: buffer, at: piece * pieceLength)
+        guard count == buffer.count else { return false }
+        let hash = MerkleTree.pieceHash(
+            leaves: LeafHasher.leaves(of: UnsafeRawBufferPointer(buffer)),
+            pieceLength: pieceLength,
+            fileLength: fileLength
+        )
+        return hash == expected[piece]
+    }
+
     /// Of the pieces given, those that are not on disk as they should be.
     func damaged(among pieces: some Sequence<Int>, of file: OpenFile) -> [Int] {
         Self.withBuffer { buffer in pieces.filter { !holds($0, of: file, buffer: buffer) } }
