@@ -81,9 +81,10 @@ let package = Package(
             dependencies: [
                 "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage", "SwarmOrigin",
                 "SwarmModel",
-                "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .logging, .lifecycle, .hummingbird,
+                "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .nio("NIOHTTP1"), .logging,
+                .lifecycle, .hummingbird,
                 .httpClient,
-                .system,
+                .system, .product(name: "Subprocess", package: "swift-subprocess"),
             ]
         ),
         .target(
@@ -138,15 +139,15 @@ let package = Package(
             dependencies: [
                 "SwarmPeer", "SwarmRuntime", "SwarmTracker", "SwarmStorage", "SwarmHash",
                 "SwarmCore", "SwarmModel", "SwarmWire", .nio("NIOCore"), .nio("NIOPosix"), .logging,
-                .nio("NIOEmbedded"), .ssl,
+                .nio("NIOEmbedded"), .ssl, .hummingbird, .httpClient, .system,
             ]
         ),
         .testTarget(name: "SwarmTestnetTests", dependencies: ["SwarmTestnet", "SwarmModel"]),
         .testTarget(
             name: "ShoalTests",
             dependencies: [
-                "shoal", "SwarmHash", "SwarmModel", "SwarmSimulator", "SwarmWire",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "shoal", "SwarmHash", "SwarmModel", "SwarmPeer", "SwarmSimulator", "SwarmWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), .system,
             ]
         ),
         .testTarget(

@@ -1,3 +1,4 @@
+import Foundation
 import Hummingbird
 import NIOCore
 import SwarmHash
@@ -16,7 +17,8 @@ extension PeerAPI {
             locality: node.settings.locality.description,
             dataDirectory: node.settings.dataDirectory.string,
             trackers: node.settings.trackers,
-            versions: await node.statuses()
+            versions: await node.statuses(),
+            host: await host.status
         )
     }
 
@@ -52,7 +54,26 @@ extension PeerAPI {
         var bytes = Array(body.readableBytesView)
         if bytes.isEmpty { bytes = try await catalogs.torrent(of: reference) }
         let metainfo = try Self.decode(bytes, reference)
-        return try await node.join(metainfo, as: reference).status
+        return try await host.join(metainfo, as: reference).status
+    }
+
+    /// Takes over files of a directory on this host, and joins the version for the rest.
+    func adopt(_ reference: ModelReference, _ request: Request) async throws -> AdoptReport {
+        let body = try await request.body.collect(upTo: Self.torrentByteCountMax * 2)
+        let order: AdoptOrder
+        do {
+            order = try JSONDecoder().decode(AdoptOrder.self, from: Data(body.readableBytesView))
+        } catch {
+            throw APIError(
+                status: .badRequest,
+                code: "bad-order",
+                message: "the body is not the JSON of an adoption: \(error)"
+            )
+        }
+        var bytes = order.torrent.map { Array($0) } ?? []
+        if bytes.isEmpty { bytes = try await catalogs.torrent(of: reference) }
+        let metainfo = try Self.decode(bytes, reference)
+        return try await host.adopt(metainfo, as: reference, from: FilePath(order.directory))
     }
 
     private static func decode(

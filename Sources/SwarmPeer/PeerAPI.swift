@@ -52,6 +52,7 @@ package struct PeerAPI: Service {
     static let torrentByteCountMax = 32 << 20
 
     let node: PeerNode
+    let host: HostDriver
     let catalogs: [CatalogClient]
     private let address: Address
     private let logger: Logger
@@ -61,12 +62,14 @@ package struct PeerAPI: Service {
     /// with the real port.
     package init(
         node: PeerNode,
+        host: HostDriver,
         catalogs: [CatalogClient],
         address: Address,
         logger: Logger,
         onListening: @escaping @Sendable (String) async -> Void = { _ in }
     ) {
         self.node = node
+        self.host = host
         self.catalogs = catalogs
         self.address = address
         self.logger = logger
@@ -123,13 +126,32 @@ package struct PeerAPI: Service {
         }
         router.delete(one) { _, context in
             let reference = try Self.reference(context)
-            try await node.remove(reference)
+            try await host.remove(reference)
             return try JSONReply.response(["removed": reference.description])
         }
         router.post("v1/versions/:organisation/:model/:version/verify") { _, context in
             try await verify(Self.reference(context))
         }
+        addHost(to: router)
         return router
+    }
+
+    /// What concerns the host: which version serves, and which stay.
+    private func addHost(to router: Router<BasicRequestContext>) {
+        let one = "v1/versions/:organisation/:model/:version"
+        router.get("v1/host") { _, _ in try JSONReply.response(await host.status) }
+        router.post("\(one)/activate") { _, context in
+            try JSONReply.response(try await host.activate(Self.reference(context)))
+        }
+        router.post("\(one)/adopt") { request, context in
+            try JSONReply.response(try await adopt(Self.reference(context), request))
+        }
+        router.put("\(one)/pin") { _, context in
+            try JSONReply.response(try await host.pin(Self.reference(context), isPinned: true))
+        }
+        router.delete("\(one)/pin") { _, context in
+            try JSONReply.response(try await host.pin(Self.reference(context), isPinned: false))
+        }
     }
 
     private static func reference(_ context: BasicRequestContext) throws -> ModelReference {
@@ -152,6 +174,8 @@ package struct PeerNodeStatus: Codable, Hashable, Sendable {
     package var dataDirectory: String
     package var trackers: [String]
     package var versions: [SwarmStatus]
+    /// Which versions serve and stay.
+    package var host: HostStatus
 }
 
 /// Errors of the node as refusals.
@@ -181,7 +205,8 @@ struct PeerErrors: RouterMiddleware {
             )
         case let error as StorageError:
             APIError(
-                status: error.code == .unknownVersion ? .notFound : .internalServerError,
+                status: error.code == .unknownVersion
+                    ? .notFound : error.code == .inUse ? .conflict : .internalServerError,
                 code: "storage",
                 message: error.message
             )

@@ -185,6 +185,34 @@ package actor PeerNode {
         logger.info("read", metadata: ["of": "\(name)", "right pieces": "\(found.count)"])
     }
 
+    /// Takes over what a directory has of a version, before it is joined. A version that is open
+    /// and not complete is closed for it.
+    package func adopt(
+        _ metainfo: Metainfo,
+        from directory: FilePath
+    ) async throws -> Adoption {
+        let infoHash = metainfo.info.infoHash
+        if let driver = try open(infoHash) {
+            if case .complete = await driver.outcome { return Adoption() }
+            try await close(driver)
+        }
+        let store = store
+        return try await onThread {
+            let holding = try store.holding(of: metainfo.info, layers: metainfo.pieceLayers)
+            try holding.checkSpace()
+            return try holding.adopt(from: directory)
+        }
+    }
+
+    private func close(_ driver: SwarmDriver) async throws {
+        let swarm = driver.infoHash.swarmID
+        drivers[swarm] = nil
+        lookup.remove(swarm)
+        await driver.stop()
+        await driver.ended()
+        await release(of: driver.infoHash)
+    }
+
     /// Joins a swarm of which only the info-hash is known; the rest comes from peers (BEP 9).
     package func join(
         _ infoHash: InfoHash,
@@ -274,19 +302,15 @@ package actor PeerNode {
                     + "`shoal list` shows what is there"
             )
         }
+        try store.requireInactive(reference)
         let swarm = stored.infoHash.swarmID
         var info: VersionInfo?
         if let bytes = try store.torrent(for: stored.infoHash) {
             info = try? MetainfoCodec.decode(bytes, hasher: SystemHasher()).info
         }
-        if let driver = drivers.removeValue(forKey: swarm) {
-            lookup.remove(swarm)
-            await driver.stop()
-            await driver.ended()
-        }
+        if let driver = drivers[swarm] { try await close(driver) }
         let store = store
         let discarded = info
-        await release(of: stored.infoHash)
         try await onThread {
             if stored.state == .complete {
                 try store.remove(reference)
@@ -317,6 +341,12 @@ package actor PeerNode {
         var result: [SwarmStatus] = []
         for driver in drivers.values { result.append(await driver.status) }
         return result.sorted { ($0.name, $0.version) < ($1.name, $1.version) }
+    }
+
+    func progress() async -> [VersionProgress] {
+        var result: [VersionProgress] = []
+        for driver in drivers.values { result.append(await driver.progress) }
+        return result
     }
 
     var openDrivers: [SwarmDriver] { Array(drivers.values) }

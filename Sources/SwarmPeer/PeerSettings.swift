@@ -22,6 +22,7 @@ package struct PeerSettings: Sendable {
     package var tls: TLSFiles?
     package var swarm = SwarmSettings()
     package var store = StoreSettings()
+    package var host = HostSettings()
     /// The origins that may be read from; none by default.
     package var origins = OriginCatalog()
 
@@ -53,6 +54,8 @@ package struct PeerSettings: Sendable {
 package struct PeerError: Error, Hashable, Sendable, CustomStringConvertible {
     package enum Code: String, Hashable, Sendable {
         case invalidMetainfo, unknownVersion, conflict, storage, stopped
+        /// The disk budget does not allow it.
+        case overBudget
     }
 
     package let code: Code

@@ -41,6 +41,25 @@ extension SwarmDriver {
         )
     }
 
+    /// The little of it that the host looks at all the time.
+    var progress: VersionProgress {
+        let geometry = swarm.geometry
+        let verified = swarm.picker?.verified
+        let isWhole = verified?.isFull == true
+        return VersionProgress(
+            names: names,
+            infoHash: infoHash,
+            state: state,
+            problem: problem,
+            pieceCount: geometry?.pieceCount ?? 0,
+            piecesHeld: verified?.population ?? 0,
+            byteCount: geometry?.totalLength ?? 0,
+            bytesHeld: isWhole
+                ? geometry?.totalLength ?? 0
+                : swarm.picker.map { Self.bytes($0.verified, $0.geometry) } ?? 0
+        )
+    }
+
     private var state: SwarmStatus.State {
         if case .failed = outcome { return .failed }
         if swarm.content == nil { return .metadata }

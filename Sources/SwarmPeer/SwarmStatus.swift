@@ -1,5 +1,17 @@
 package import SwarmModel
 
+/// How far a version is.
+struct VersionProgress: Hashable, Sendable {
+    var names: [ModelReference]
+    var infoHash: InfoHash
+    var state: SwarmStatus.State
+    var problem: String?
+    var pieceCount: Int
+    var piecesHeld: Int
+    var byteCount: Int
+    var bytesHeld: Int
+}
+
 /// What one swarm of this peer looks like from outside; the peer's API sends it as JSON.
 package struct SwarmStatus: Codable, Hashable, Sendable {
     package enum State: String, Codable, Hashable, Sendable {

@@ -24,7 +24,9 @@ struct Shoal: AsyncParsableCommand {
             \(ExitStatus.documentation)
             """,
         subcommands: [
-            Publish.self, Track.self, Peer.self, Pull.self, Status.self, List.self, Remove.self,
+            Publish.self, Track.self, Peer.self, Pull.self, Prefetch.self, Adopt.self,
+            Activate.self,
+            Rollback.self, Pin.self, Unpin.self, Status.self, List.self, Remove.self,
             Verify.self, Inspect.self, Prices.self, Simulate.self, Testnet.self,
         ]
     )

@@ -14,7 +14,7 @@ enum ImportRules {
             + runtime,
         "SwarmPeer": [
             "SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage",
-            "SwarmOrigin", "SystemPackage",
+            "SwarmOrigin", "SystemPackage", "Subprocess",
         ] + runtime,
         "SwarmTracker": ["SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SystemPackage"]
             + runtime,

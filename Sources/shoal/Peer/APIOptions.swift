@@ -69,6 +69,21 @@ struct PeerClient: Sendable {
         let _: [String: String] = try await decoded(.DELETE, Self.path(reference))
     }
 
+    func host() async throws -> HostStatus { try await get("v1/host") }
+
+    func activate(_ reference: ModelReference) async throws -> HostStatus.ModelStatus {
+        try await decoded(.POST, Self.path(reference) + "/activate")
+    }
+
+    func adopt(_ reference: ModelReference, _ order: AdoptOrder) async throws -> AdoptReport {
+        let body = Array(try JSONEncoder().encode(order))
+        return try await decoded(.POST, Self.path(reference) + "/adopt", body: body)
+    }
+
+    func pin(_ reference: ModelReference, isPinned: Bool) async throws -> HostStatus {
+        try await decoded(isPinned ? .PUT : .DELETE, Self.path(reference) + "/pin")
+    }
+
     /// The steps of a verification, as they come.
     func verify(
         _ reference: ModelReference,

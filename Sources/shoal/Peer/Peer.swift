@@ -13,9 +13,12 @@ struct Peer: AsyncParsableCommand {
         abstract: "Runs this host's peer: holds versions, serves them, and answers the local API.",
         discussion: """
             What an earlier run held is opened again: complete versions are served, partial ones \
-            go on where the journal ends. Versions are added with 'shoal pull --api'.
+            go on where the journal ends. Versions are added with 'shoal prefetch', or by the \
+            tracker, which this host tells what it has (Docs/Activation.md).
 
-              shoal peer --tracker http://tracker:8080 --locality aws/us-east-1/rack17
+              shoal peer --tracker http://tracker:8080 --locality aws/us-east-1/rack17 \
+                    --label pool=inference --activation-after "systemctl restart vllm" \
+                    --activation-probe http://127.0.0.1:8000/health
 
             SIGTERM stops it within two seconds; nothing verified is lost, by SIGKILL neither.
             """
@@ -23,6 +26,8 @@ struct Peer: AsyncParsableCommand {
 
     @OptionGroup var peer: PeerOptions
     @OptionGroup var settingsOptions: SettingsOptions
+
+    @OptionGroup(title: "Fleet and activation") var fleet: FleetOptions
 
     @Option(help: ArgumentHelp("Where the local API listens.", valueName: "host:port|unix:path"))
     var api: String?
@@ -34,11 +39,12 @@ struct Peer: AsyncParsableCommand {
 
     func run() async throws {
         var resolver = try SettingsResolver(file: settingsOptions.config)
-        let settings = try peer.settings(
+        var settings = try peer.settings(
             &resolver,
             listen: "0.0.0.0:7071",
             data: PeerOptions.defaultDataDirectory
         )
+        try fleet.apply(&resolver, to: &settings)
         let address = try resolver.value(
             of: PeerSetting.api,
             flag: APIOptions.parse(api),
@@ -54,17 +60,31 @@ struct Peer: AsyncParsableCommand {
         let signals = Interrupt.watch()
         _ = try await PeerProcess.run(settings, logger: logger) { node, http in
             try await node.resume()
-            let catalogs = settings.trackers.compactMap { TrackerAddress($0) }
+            let catalogs = node.settings.trackers.compactMap { TrackerAddress($0) }
                 .map { CatalogClient(client: http, tracker: $0) }
+            let host = try HostDriver(node: node, catalogs: catalogs, http: http, logger: logger)
             let service = PeerAPI(
                 node: node,
+                host: host,
                 catalogs: catalogs,
                 address: address,
                 logger: logger,
                 onListening: { api in Self.say(node, api: api, isJSON: isJSON) }
             )
-            try await signals.serve(service, grace: .seconds(1), logger: logger)
-            return true
+            return try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { await host.run() }
+                group.addTask {
+                    do {
+                        try await signals.serve(service, grace: .seconds(1), logger: logger)
+                    } catch {
+                        await host.stop()
+                        throw error
+                    }
+                    await host.stop()
+                }
+                try await group.waitForAll()
+                return true
+            }
         }
     }
 

@@ -98,16 +98,18 @@ struct Status: AsyncParsableCommand {
     static func text(_ status: PeerNodeStatus) -> String {
         let place = status.locality.isEmpty ? "unknown locality" : status.locality
         var lines = ["peer \(status.peer) on \(status.listen), \(place)"]
-        var rows = [["VERSION", "STATE", "DONE", "SIZE", "IN/S", "PEERS", "SENT"]]
+        var rows = [["VERSION", "STATE", "STAGE", "DONE", "SIZE", "IN/S", "PEERS", "SENT"]]
         for version in status.versions {
             let done = version.bytes == 0 ? 100 : version.verifiedBytes * 100 / version.bytes
             rows.append([
-                "\(version.name)@\(version.version)", version.state.rawValue, "\(done)%",
+                "\(version.name)@\(version.version)", version.state.rawValue,
+                StageText.of(version.name, version.version, status.host), "\(done)%",
                 "\(ByteCount(version.bytes))", "\(ByteCount(version.receivedBytesPerSecond))",
                 "\(version.peers)", "\(ByteCount(version.uploadedBytes))",
             ])
         }
-        lines.append(TextTable(rows: rows, rightAligned: [2, 3, 4, 5, 6]).text)
+        lines.append(TextTable(rows: rows, rightAligned: [3, 4, 5, 6, 7]).text)
+        lines += StageText.notes(status.host)
         for version in status.versions {
             let name = "\(version.name)@\(version.version)"
             if let problem = version.problem { lines.append("\(name): \(problem)") }
@@ -142,6 +144,9 @@ struct List: AsyncParsableCommand {
         var state: String
         var bytes: Int
         var path: String?
+        /// In the words of the fleet: `active` is the one that serves. Nil without a peer to ask.
+        var stage: VersionStage?
+        var isPinned: Bool?
     }
 
     @OptionGroup var api: APIOptions
@@ -155,12 +160,13 @@ struct List: AsyncParsableCommand {
             let rows = items.map {
                 [
                     $0.name.isEmpty ? $0.infoHash : "\($0.name)@\($0.version)", $0.state,
+                    StageText.of($0.stage, isPinned: $0.isPinned ?? false),
                     "\(ByteCount($0.bytes))", $0.path ?? "",
                 ]
             }
             return TextTable(
-                rows: [["VERSION", "STATE", "BYTES", "PATH"]] + rows,
-                rightAligned: [2]
+                rows: [["VERSION", "STATE", "STAGE", "BYTES", "PATH"]] + rows,
+                rightAligned: [3]
             )
             .text
         }
@@ -179,14 +185,18 @@ struct List: AsyncParsableCommand {
                 )
             }
         }
-        return try await PeerClient.with(api) { try await $0.status() }.versions.map {
-            Item(
-                name: $0.name,
-                version: $0.version,
-                infoHash: $0.infoHash,
-                state: $0.state == .seeding ? "complete" : "partial",
-                bytes: $0.verifiedBytes,
-                path: $0.path
+        let status = try await PeerClient.with(api) { try await $0.status() }
+        return status.versions.map { version in
+            let reference = try? ModelReference("\(version.name)@\(version.version)")
+            return Item(
+                name: version.name,
+                version: version.version,
+                infoHash: version.infoHash,
+                state: version.state == .seeding ? "complete" : "partial",
+                bytes: version.verifiedBytes,
+                path: version.path,
+                stage: reference.flatMap { status.host.stage(of: $0) },
+                isPinned: reference.map { status.host.isPinned($0) }
             )
         }
     }
