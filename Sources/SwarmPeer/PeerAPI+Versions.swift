@@ -97,6 +97,7 @@ extension PeerAPI {
             body: ResponseBody { writer in
                 for try await line in verification.lines(threads: node.settings.eventLoopCount) {
                     try await writer.write(try JSONReply.line(line))
+                    if line.report?.isSound == false { await host.scrubNow(reference) }
                 }
                 try await writer.finish(nil)
             }

@@ -204,6 +204,35 @@ package actor PeerNode {
         }
     }
 
+    /// Brings back a version in which wrong bytes were found. What has them is not visible from the
+    /// first moment on; what is right is kept, and the rest comes from other peers. Returns the
+    /// versions that are affected.
+    func repair(
+        _ reference: ModelReference,
+        damaged roots: [Digest]
+    ) async throws -> [ModelReference] {
+        var affected: [(metainfo: Metainfo, names: [ModelReference])] = []
+        for driver in drivers.values {
+            let (info, names) = (await driver.files?.info, await driver.names)
+            guard let info, !driver.isServedInPlace,
+                names.contains(reference)
+                    || info.files.contains(where: { $0.piecesRoot.map(roots.contains) ?? false }),
+                let bytes = try store.torrent(for: info.infoHash)
+            else { continue }
+            affected.append((try MetainfoCodec.decode(bytes, hasher: SystemHasher()), names))
+            try await close(driver)
+        }
+        let store = store
+        let taken = try await onThread { try store.quarantine(roots, viewOf: reference) }
+        for (metainfo, names) in affected {
+            try await onThread {
+                _ = try store.holding(of: metainfo.info, layers: metainfo.pieceLayers).salvage()
+            }
+            for name in names { try await join(metainfo, as: name) }
+        }
+        return taken
+    }
+
     private func close(_ driver: SwarmDriver) async throws {
         let swarm = driver.infoHash.swarmID
         drivers[swarm] = nil

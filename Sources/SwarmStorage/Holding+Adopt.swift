@@ -29,6 +29,24 @@ extension Holding {
         from directory: FilePath,
         progress: (Int) -> Void = { _ in }
     ) throws(StorageError) -> Adoption {
+        try take(progress) { directory.appending(info.entry(of: $0).joinedPath) }
+    }
+
+    /// Takes over what is right of contents that were put aside as damaged, and deletes the rest.
+    /// Returns the bytes that were right.
+    package func salvage() throws(StorageError) -> Int {
+        let layout = store.layout
+        let adoption = try take({ _ in }) { file in
+            info.entry(of: file).piecesRoot.map { layout.aside($0) }
+        }
+        for group in files.groups { try store.fileSystem.removeTree(layout.aside(group.root)) }
+        return adoption.bytes
+    }
+
+    private func take(
+        _ progress: (Int) -> Void,
+        from path: (FileIndex) -> FilePath?
+    ) throws(StorageError) -> Adoption {
         var adoption = Adoption()
         var taken: [PieceIndex] = []
         var bytesDue = 0
@@ -43,7 +61,7 @@ extension Holding {
             var done: Set<Int> = []
             for file in group.files {
                 let name = info.entry(of: file).joinedPath
-                guard let source = source(directory.appending(name), file, &adoption) else {
+                guard let path = path(file), let source = source(path, file, &adoption) else {
                     continue
                 }
                 var wrong = 0

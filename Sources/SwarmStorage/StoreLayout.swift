@@ -32,6 +32,9 @@ package struct StoreLayout: Hashable, Sendable {
 
     package func blob(_ content: Digest) -> FilePath { blobs.appending(content.hex) }
     package func partial(_ content: Digest) -> FilePath { partials.appending(content.hex) }
+    /// Content in which a wrong byte was found, until what is right of it is copied; swept at the
+    /// next start.
+    func aside(_ content: Digest) -> FilePath { partials.appending("\(content.hex).damaged") }
     /// The partial of a second opener, known to this process only.
     func partial(_ content: Digest, number: Int) -> FilePath {
         partials.appending("\(content.hex).\(number)")

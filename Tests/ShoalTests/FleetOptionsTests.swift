@@ -80,6 +80,7 @@ struct FleetOptionsTests {
             "fleet", "host-name", "label", "activation-before", "activation-after",
             "activation-probe", "activation-timeout", "activation-probe-timeout",
             "activation-probe-deadline", "activation-probe-period", "keep", "disk-budget",
+            "scrub-rate",
         ]
         for name in names { #expect(resolver.text.contains(name), "\(name)") }
     }

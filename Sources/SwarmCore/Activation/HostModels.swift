@@ -12,7 +12,8 @@ package struct HostModels: Sendable {
         /// What is here of a version, whenever that changed.
         case versionSeen(ModelReference, HostReport.Version)
         case versionGone(ModelReference)
-        /// What `current` points to when the process begins.
+        /// What `current` points to when the process begins, and when it was taken away because the
+        /// version is damaged.
         case currentSeen(ModelName, version: String?)
         /// Every version that an earlier process held, and each `current`, has been told of.
         case started
@@ -105,6 +106,8 @@ package struct HostModels: Sendable {
         case .currentSeen(let name, let version):
             if models[name] == nil, version != nil { makeModel(name) }
             models[name]?.current = version
+            tell(name, .changed, at: now, into: &actions)
+            actions.append(.report)
         case .started:
             isStarted = true
             uses = uses.filter { versions[$0.key] != nil }

@@ -174,7 +174,9 @@ struct ModelActivation: Sendable {
     /// Begins with the command once its version is sealed, as soon as nothing stands in its way: a
     /// hook is ended first, a probe's answer is not waited for.
     private mutating func obeyIfReady(_ turn: inout Turn) {
-        guard let command, turn.sealed.contains(command.version, command.infoHash) else { return }
+        guard let command, turn.sealed.contains(command.version, command.infoHash) else {
+            return restoreIfLost(&turn)
+        }
         switch work {
         case .nothing, .probes: begin(command, &turn)
         case .hook(let until, false):
@@ -184,6 +186,15 @@ struct ModelActivation: Sendable {
         case .pause(_, savesAgain: false): begin(command, &turn)
         case .hook, .record, .link, .pause: break
         }
+    }
+
+    /// The version that serves was damaged, so that `current` was taken away, and is whole again.
+    private mutating func restoreIfLost(_ turn: inout Turn) {
+        guard case .nothing = work, record.phase == .idle, current == nil,
+            let serving = record.serving, turn.sealed.contains(serving, nil)
+        else { return }
+        isHealthy = nil
+        move(to: .returning, &turn)
     }
 
     private mutating func begin(_ command: Command, _ turn: inout Turn) {

@@ -37,7 +37,7 @@ extension HostDriver {
             case .answered(let state):
                 noteSync(nil)
                 retry = Self.retryMin
-                let isNew = state != machine.desired
+                let isNew = state.generation != report.generation
                 handle(.desired(state))
                 if !isNew, clock.now - begun < Self.periodMin {
                     await news.wait(for: Self.periodMin)

@@ -23,7 +23,7 @@ package actor HostDriver {
 
     private(set) var machine: HostModels
     /// Versions that can be read under `models/`.
-    private var visible: Set<ModelReference> = []
+    private(set) var visible: Set<ModelReference> = []
     private var hookEnds: [ModelName: Bell] = [:]
     /// Why the tracker and this host do not talk; nil when they do.
     var syncProblem: String?
@@ -39,6 +39,9 @@ package actor HostDriver {
     private let watch = Bell()
     /// There is something that the tracker should hear.
     let news = Bell()
+    let scrubs = Bell()
+    /// The version to read next, because somebody found it damaged.
+    var scrubFirst: ModelReference?
     /// One version at a time is given room.
     let admission = Turnstile()
 
@@ -112,6 +115,7 @@ package actor HostDriver {
             group.addTask { await self.runTimer() }
             group.addTask { await self.runWatch() }
             group.addTask { await self.runSync() }
+            group.addTask { await self.runScrub() }
         }
     }
 
@@ -122,7 +126,7 @@ package actor HostDriver {
         for end in hookEnds.values { end.ring() }
         disk.finish()
         jobs.finish()
-        for bell in [timer, watch, news] { bell.ring() }
+        for bell in [timer, watch, news, scrubs] { bell.ring() }
     }
 
     func handle(_ event: HostModels.Event) {
@@ -225,6 +229,17 @@ package actor HostDriver {
     func removed(_ reference: ModelReference) {
         visible.remove(reference)
         handle(.versionGone(reference))
+    }
+
+    /// The versions are not visible any more, and being repaired.
+    func hidden(_ references: [ModelReference]) async {
+        visible.subtract(references)
+        await look()
+        for reference in references {
+            let current = try? node.store.current(of: reference.name)
+            handle(.currentSeen(reference.name, version: current))
+        }
+        lookSoon()
     }
 
     func isVisible(_ reference: ModelReference) -> Bool { visible.contains(reference) }

@@ -12,6 +12,12 @@ package struct HostSettings: Sendable {
     /// beyond is taken from versions that nothing keeps here.
     package var diskBudget: Int?
 
+    /// Bytes that are read again in a second, to find what has rotted; 0 for none. What it costs:
+    /// that much of the disk, all the time.
+    package var scrubBytesPerSecond = 2 << 20
+    /// From the beginning of one reading of all versions to that of the next, at least.
+    package var scrubPeriod: Duration = .seconds(3600)
+
     /// Versions of each model, served earlier, that stay for a rollback.
     package var keepCount: Int {
         get { activation.keepCount }

@@ -94,6 +94,7 @@ enum HostSetting {
     static let probeDeadline = Setting<Int>.number("activation-probe-deadline", in: 1...86_400)
     static let probePeriod = Setting<Int>.number("activation-probe-period", in: 1...86_400)
     static let diskBudget = Setting<ByteCount>.bytes("disk-budget")
+    static let scrubRate = Setting<ByteCount>.bytes("scrub-rate")
     static let keep = Setting<Int>.number("keep", in: 0...8)
 
     /// In a file also as the list of a command's words; in the environment a comma separates them.
@@ -137,6 +138,11 @@ extension FleetOptions {
             throw CommandFailure(.usage, "\(error)", remedy: "--label KEY=VALUE")
         }
         try applyHooks(&resolver, to: &settings.host)
+        settings.host.scrubBytesPerSecond = try resolver.value(
+            of: HostSetting.scrubRate,
+            flag: nil,
+            default: ByteCount(settings.host.scrubBytesPerSecond)
+        ).bytes
         settings.host.diskBudget = try resolver.value(
             of: HostSetting.diskBudget,
             flag: diskBudget

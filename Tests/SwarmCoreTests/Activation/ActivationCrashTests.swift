@@ -31,7 +31,7 @@ struct ActivationCrashTests {
         }
 
         private mutating func blow() throws {
-            switch Int.random(in: 0..<20, using: &random) {
+            switch Int.random(in: 0..<21, using: &random) {
             case 0..<9:
                 guard !host.pending.isEmpty else { return }
                 host.perform(at: Int.random(in: 0..<host.pending.count, using: &random))
@@ -43,6 +43,7 @@ struct ActivationCrashTests {
             case 15: host.evict()
             case 16: host.crash(keepsRecord: Bool.random(using: &random))
             case 17: try host.order(versions.randomElement(using: &random) ?? "v1")
+            case 18: host.rot()
             default: changeConduct()
             }
         }

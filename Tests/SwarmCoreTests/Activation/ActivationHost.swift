@@ -101,12 +101,21 @@ struct ActivationHost {
         tellSealed(version)
     }
 
-    private mutating func tellSealed(_ version: String) {
+    /// A wrong byte was found in the version that `current` points to: both are taken away.
+    mutating func rot() {
+        guard let version = link else { return }
+        link = nil
+        sealed.removeAll { $0 == version }
+        tellSealed(version, stage: .fetching)
+        tell(.currentSeen(model, version: nil))
+    }
+
+    private mutating func tellSealed(_ version: String, stage: VersionStage = .sealed) {
         guard let reference = try? reference(version) else { return }
         let fact = HostReport.Version(
             version: version,
             infoHash: Self.infoHash(version),
-            stage: .sealed,
+            stage: stage,
             pieceCount: 1,
             piecesHeld: 1,
             byteCount: 1,

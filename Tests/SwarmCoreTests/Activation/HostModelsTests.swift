@@ -206,6 +206,23 @@ struct HostModelsTests {
         #expect(host.report.failure?.reason.contains("nothing served before") == true)
     }
 
+    @Test("a version that was damaged serves again once it is whole, and its server is told")
+    func repaired() throws {
+        var host = try serving()
+        host.rot()
+        host.settle()
+        #expect(host.link == nil)
+        #expect(host.report.active == nil)
+        let count = host.hooksRun.count
+        host.seal("v1")
+        host.settle()
+        #expect(host.link == "v1")
+        #expect(host.report.active == "v1")
+        let calls = Array(host.hooksRun[count...])
+        #expect(calls == [HookCall(kind: .after, version: "v1", previous: nil)])
+        #expect(host.violations == [])
+    }
+
     @Test("a version that serves is probed on, and a change is news")
     func health() throws {
         var host = try serving()
