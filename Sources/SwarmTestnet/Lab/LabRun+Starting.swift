@@ -198,7 +198,7 @@ extension LabRun {
             "peer",
             [
                 settings.shoal, "peer", "--tracker", trackerURL,
-                "--api", "unix:\(api(host).socketPath)",
+                "--api", "unix:\(api(host).socketPath)", "--host-name", "h\(host)",
             ] + peerOptions(host) + originOptions
         )
     }
