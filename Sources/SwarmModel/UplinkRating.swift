@@ -2,8 +2,8 @@
 package struct UplinkRating: Hashable, Sendable {
     /// How much it can send beside the usual member of its swarm, whose weight is that of
     /// ``unmeasured``: a quarter, four times, and so on. A member imports in proportion to it.
-    /// Coarse, since members hear of a change up to an interval apart, and until then disagree about the
-    /// ranks of this member; among hosts of one kind there should be none.
+    /// Coarse, since members hear of a change up to an interval apart, and until then disagree about
+    /// the ranks of this member; among hosts of one kind there should be none.
     package var weight: UInt32
     /// Much slower than the others of its rack: never to import.
     package var isSlow: Bool

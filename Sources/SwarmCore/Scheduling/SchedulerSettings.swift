@@ -69,8 +69,8 @@ package struct SchedulerSettings: Hashable, Sendable {
 
     // MARK: Connections
 
-    /// In a fleet larger than ``SwarmSettings/connectionsWanted``: for each group of pieces that
-    /// this host imports, how many of the first ranks of the domain that they come from it connects to.
+    /// In a fleet larger than ``SwarmSettings/connectionsWanted``: for each group that this host
+    /// imports, how many of the first ranks of the domain that they come from it connects to.
     /// One would do while nobody fails.
     package var dutyRanks = 3
     /// Connections beside those of duty: other clients, and a way out of a wrong roster.
