@@ -115,7 +115,10 @@ let package = Package(
         .testTarget(name: "SwarmWireTests", dependencies: ["SwarmWire", "SwarmModel"]),
         .testTarget(
             name: "SwarmCoreTests",
-            dependencies: ["SwarmCore", "SwarmModel", .collections("DequeModule")]
+            dependencies: [
+                "SwarmCore", "SwarmModel", .collections("DequeModule"),
+                .collections("OrderedCollections"),
+            ]
         ),
         .testTarget(
             name: "SwarmSimulatorTests",

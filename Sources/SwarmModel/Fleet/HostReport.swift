@@ -13,8 +13,8 @@ package struct HostReport: Hashable, Sendable, Codable {
         package var name: ModelName
         /// The version that `current` points to; nil when there is none.
         package var active: String?
-        /// What the readiness probe said of `active` last. Nil when no probe is set on this host, or
-        /// it has not answered since the last activation.
+        /// What the readiness probe said of `active` last. Nil when no probe is set on this host,
+        /// or it has not answered since the last activation.
         package var isHealthy: Bool?
         /// The newest fence that the host obeyed.
         package var fence: Fence
@@ -104,6 +104,9 @@ package struct HostReport: Hashable, Sendable, Codable {
     /// Most models of one report, and most versions of one model.
     package static let modelCountMax = 64
     package static let versionCountMax = 32
+    /// Most pieces and most bytes of a version: far above any, and sums over a fleet stay numbers.
+    package static let pieceCountMax = 1 << 32
+    package static let byteCountMax = 1 << 48
     /// Longest text of a reason or a problem, in bytes; hosts cut longer ones.
     package static let textByteCountMax = 1024
 
