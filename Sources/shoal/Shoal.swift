@@ -25,7 +25,8 @@ struct Shoal: AsyncParsableCommand {
             """,
         subcommands: [
             Publish.self, Track.self, Peer.self, Pull.self, Status.self, List.self, Remove.self,
-            Verify.self, Inspect.self, Prices.self, Simulate.self, Testnet.self,
+            Verify.self, RolloutCommands.self, ChannelCommands.self, Inspect.self, Prices.self,
+            Simulate.self, Testnet.self,
         ]
     )
 
