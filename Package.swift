@@ -158,8 +158,8 @@ let package = Package(
             name: "SwarmTrackerTests",
             dependencies: [
                 "SwarmTracker", "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .logging,
-                .product(name: "GRDB", package: "GRDB.swift"), .httpClient, .hummingbirdCore,
-                .lifecycle, .nio("NIOCore"), .nio("NIOEmbedded"),
+                .product(name: "GRDB", package: "GRDB.swift"), .httpClient, .hummingbird,
+                .hummingbirdCore, .lifecycle, .nio("NIOCore"), .nio("NIOEmbedded"),
                 .nio("NIOHTTP1"),
             ]
         ),

@@ -58,7 +58,9 @@ extension ChannelMachine {
         _ turn: inout Turn
     ) throws(FleetRefusal) -> Bool {
         guard let rollout else { return false }
-        if let key = command.key, rollout.keys.contains(key) { return false }
+        // One word may be the key of commands of different kinds.
+        let key = command.key.map { "\(verb.rawValue) \($0)" }
+        if let key, rollout.keys.contains(key) { return false }
         if isAlreadySo(verb, command, rollout) { return false }
         if let seen = command.ifRevision, seen != rollout.revision {
             let since = rollout.changes.filter { $0.revision > seen }.map(\.text)
@@ -69,7 +71,7 @@ extension ChannelMachine {
             )
         }
         try carryOut(verb, command, rollout, &turn)
-        if let key = command.key, var next = self.rollout {
+        if let key, var next = self.rollout {
             next.keys.append(key)
             if next.keys.count > Rollout.keysKept { next.keys.removeFirst() }
             self.rollout = next

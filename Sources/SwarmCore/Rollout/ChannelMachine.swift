@@ -91,14 +91,21 @@ struct ChannelMachine: Sendable {
             && member.command?.version != previous
     }
 
+    /// A host that failed in an earlier rollout went back to what it served, and takes part in this
+    /// one like any other.
+    private func isOfRollout(_ command: Member.Command?) -> Bool {
+        guard let rollout, let version = command?.version else { return true }
+        return version == rollout.target || (rollout.isReturn && version == rollout.previous)
+    }
+
     private func assess(_ member: Member) -> MemberStanding {
         var standing = MemberStanding()
         let answer = member.answer
         standing.isDead = member.isDead
         standing.isWaitedFor = !member.isDead && !member.isStraggler
-        standing.isFailed = answer == .failed
+        standing.isFailed = answer == .failed && isOfRollout(member.command)
         standing.isUnhealthy = member.isUnhealthy
-        let isOut = (answer == .outstanding || answer == .failed) && member.wasServing
+        let isOut = (answer == .outstanding || standing.isFailed) && member.wasServing
         standing.isUnavailable = !member.isDead && (isOut || standing.isUnhealthy)
         if let target = rollout?.target ?? channel.stable {
             standing.isStaged = isReady(member, for: target)
@@ -259,13 +266,9 @@ struct ChannelMachine: Sendable {
 
     // MARK: Switching
 
-    private func unavailableMax(in domain: Domain) -> Int {
-        let amount = rollout?.plan.maxUnavailable ?? RolloutPlan.standard.maxUnavailable
-        return max(1, amount.of(domain.members))
-    }
-
     func unavailableMax(in domain: Locality) -> Int {
-        unavailableMax(in: domains[domain] ?? Domain())
+        let amount = rollout?.plan.maxUnavailable ?? RolloutPlan.standard.maxUnavailable
+        return max(1, amount.of(domains[domain]?.members ?? 0))
     }
 
     /// Whether switching takes something out of service that now serves.
@@ -295,20 +298,22 @@ struct ChannelMachine: Sendable {
 
     /// Gives the turns of a domain that are free.
     private mutating func dispatch(_ domain: Locality, _ turn: inout Turn) {
-        guard !isHeld, var found = domains[domain] else { return }
-        while let host = found.ready.first {
-            guard let member = members[host], member.domain == domain, wantsCommand(member) else {
-                members[host]?.isQueued = false
-                domains[domain]!.ready.removeFirst()
-                found = domains[domain]!
-                continue
-            }
-            if needsTurn(member), found.unavailable >= unavailableMax(in: found) { return }
-            members[host]!.isQueued = false
+        guard !isHeld else { return }
+        // The queue is looked at where it is: a copy of it would be made anew by each removal.
+        while let host = domains[domain]?.ready.first {
+            let member = members[host].flatMap { $0.domain == domain ? $0 : nil }
+            let isWilling = member.map { wantsCommand($0) } ?? false
+            if isWilling, let member, needsTurn(member), isExhausted(domain) { return }
             domains[domain]!.ready.removeFirst()
-            command(host, &turn)
-            found = domains[domain]!
+            guard member != nil else { continue }
+            members[host]!.isQueued = false
+            if isWilling { command(host, &turn) }
         }
+    }
+
+    private func isExhausted(_ domain: Locality) -> Bool {
+        guard let unavailable = domains[domain]?.unavailable else { return true }
+        return unavailable >= unavailableMax(in: domain)
     }
 
     private mutating func command(_ host: HostName, _ turn: inout Turn) {

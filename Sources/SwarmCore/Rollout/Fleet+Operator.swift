@@ -160,9 +160,8 @@ extension Fleet {
         guard let machine = channels[request.channel] else {
             throw unknownChannel(request.channel)
         }
-        if let there = machine.rollout, let key = request.key, there.keys.first == key {
-            return there
-        }
+        let key = request.key.map { "create \($0)" }
+        if let there = machine.rollout, let key, there.keys.contains(key) { return there }
         let plan = request.plan ?? .standard
         if let flaw = plan.flaw { throw FleetRefusal(.invalid, flaw) }
         var rollout = Rollout(
@@ -173,7 +172,7 @@ extension Fleet {
             previous: machine.channel.stable,
             plan: plan
         )
-        if let key = request.key { rollout.keys = [key] }
+        if let key { rollout.keys = [key] }
         var turn = turn(now, actor, &actions)
         defer { finish(&turn, &actions) }
         try channels[request.channel]!.start(rollout, &turn)

@@ -146,6 +146,7 @@ final class FleetDriver: Sendable {
     private func reopen(_ owned: inout Owned, at now: Instant) throws {
         let fleet = try database.makeFleet(settings: settings.fleet, at: now)
         desks.begin(epoch: fleet.epoch)
+        gauges.noteFailure(nil)
         owned = Owned(fleet: fleet, lastFlush: now, lastGauge: now)
     }
 

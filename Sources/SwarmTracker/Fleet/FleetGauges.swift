@@ -35,7 +35,7 @@ final class FleetGauges: Sendable {
     }
 
     func noteCommit() { commits.add(1) }
-    func noteFailure(_ message: String) { numbers.withLock { $0.failure = message } }
+    func noteFailure(_ message: String?) { numbers.withLock { $0.failure = message } }
 
     var failure: String? { numbers.withLock { $0.failure } }
 }

@@ -43,8 +43,21 @@ struct GateRunner: Sendable {
                 "result": "\(result)",
             ]
         )
-        try? await fleet.perform { fleet, now, actions in
-            fleet.gateFinished(run, result, at: now, into: &actions)
+        await say(result, of: run)
+    }
+
+    /// Until it is heard: a rollout would wait for ever for an answer that was lost. When the fleet
+    /// was made anew meanwhile, it has asked again, and this answer means nothing.
+    private func say(_ result: GateResult, of run: GateRun) async {
+        while !Task.isCancelled {
+            do {
+                try await fleet.perform { fleet, now, actions in
+                    fleet.gateFinished(run, result, at: now, into: &actions)
+                }
+                return
+            } catch {
+                try? await Task.sleep(for: .seconds(1))
+            }
         }
     }
 

@@ -69,6 +69,23 @@ struct RolloutTests {
         #expect(bench.view.hosts.failed == 1)
     }
 
+    @Test("a host that failed takes part in the next rollout like any other")
+    func nextAfterFailure() throws {
+        var bench = try FleetBench(racks: 4, size: 2)
+        bench.bad = [(version: "v2", host: "h1-0")]
+        try bench.create(2) {
+            $0.failureBudget = 1
+            $0.maxUnavailable = .count(2)
+        }
+        bench.seed(2)
+        bench.round(until: { $0.rollout.phase.isFinal })
+        try bench.create(3)
+        bench.seed(2)
+        bench.round(until: { $0.rollout.phase.isFinal })
+        #expect(bench.rollout.phase == .complete)
+        #expect(bench.serving(3) == 8)
+    }
+
     @Test("no rack has more hosts out of service than it may, whatever its size")
     func maxUnavailable() throws {
         var bench = try FleetBench(racks: 3, size: 10)
