@@ -7,8 +7,8 @@ import urllib.request
 
 import pytest
 
-from fleet import Host, call
 from models import model
+from obedient_hosts import Host, call
 from processes import endpoint_text, eventually
 from shoal import endpoint, last_object
 

@@ -46,7 +46,7 @@ struct ChannelCommands: AsyncParsableCommand {
             )
         )
         var keep: Int?
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -63,7 +63,7 @@ struct ChannelCommands: AsyncParsableCommand {
             commandName: "list",
             abstract: "Lists the channels with what they serve."
         )
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -77,7 +77,7 @@ struct ChannelCommands: AsyncParsableCommand {
             abstract: "Removes a channel. Its hosts go on with what they serve."
         )
         @Argument(help: "The name of the channel.") var name: String
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {

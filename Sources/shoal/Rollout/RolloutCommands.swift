@@ -44,7 +44,7 @@ struct RolloutCommands: AsyncParsableCommand {
         var key: String?
         @Flag(help: "Go on as `shoal rollout watch` does.") var watch = false
         @OptionGroup var plan: PlanOptions
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -69,7 +69,7 @@ struct RolloutCommands: AsyncParsableCommand {
             abstract: "Shows where a rollout stands: its waves, its racks, and what it waits for."
         )
         @Argument(help: "The number of the rollout.") var id: Int
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -89,7 +89,7 @@ struct RolloutCommands: AsyncParsableCommand {
         )
         @Argument(help: "The number of the rollout.") var id: Int
         @Flag(help: "Go on watching while it is paused.") var throughPauses = false
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -108,7 +108,7 @@ struct RolloutCommands: AsyncParsableCommand {
         )
         @OptionGroup var target: RolloutTarget
         @Option(help: "Why, for the others and the audit log.") var reason: String?
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -126,7 +126,7 @@ struct RolloutCommands: AsyncParsableCommand {
             abstract: "Lets a paused rollout go on; hosts whose activation failed try once more."
         )
         @OptionGroup var target: RolloutTarget
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -142,7 +142,7 @@ struct RolloutCommands: AsyncParsableCommand {
         )
         @OptionGroup var target: RolloutTarget
         @Option(help: ArgumentHelp("Which wave, from 1.", valueName: "number")) var wave: Int
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -163,7 +163,7 @@ struct RolloutCommands: AsyncParsableCommand {
         @OptionGroup var target: RolloutTarget
         @Option(help: "Why, for the others and the audit log.") var reason: String?
         @Flag(help: "Switch all hosts at once, whatever the plan allows.") var atOnce = false
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -185,7 +185,7 @@ struct RolloutCommands: AsyncParsableCommand {
         @OptionGroup var target: RolloutTarget
         @Option(help: "Why, for the others and the audit log.") var reason: String?
         @Flag(help: "Switch all hosts at once, whatever the plan allows.") var atOnce = false
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -204,7 +204,7 @@ struct RolloutCommands: AsyncParsableCommand {
             commandName: "list",
             abstract: "Lists the newest rollouts of the tracker."
         )
-        @OptionGroup var fleet: FleetOptions
+        @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
         func run() async throws {
@@ -225,7 +225,7 @@ struct RolloutCommands: AsyncParsableCommand {
         _ verb: RolloutVerb,
         _ id: Int,
         _ body: RolloutCommand,
-        _ fleet: FleetOptions,
+        _ fleet: OperatorOptions,
         _ output: OutputOptions
     ) async throws {
         let view = try await fleet.withClient { try await $0.command(verb, id, body) }

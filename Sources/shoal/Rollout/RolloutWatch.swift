@@ -6,7 +6,7 @@ import SwarmRuntime
 /// may be starting anew, and the rollout goes on then.
 struct RolloutWatch {
     let id: Int
-    let fleet: FleetOptions
+    let fleet: OperatorOptions
     let output: OutputOptions
     var endsAtPause = true
 
@@ -32,7 +32,7 @@ struct RolloutWatch {
 
     private static func follow(
         _ id: Int,
-        _ client: FleetClient,
+        _ client: RolloutClient,
         _ output: OutputOptions,
         endsAtPause: Bool
     ) async throws -> ExitStatus {

@@ -83,8 +83,8 @@ struct FleetAPITests {
         }
     }
 
-    private static func fleet(_ tracker: TrackerFixture, token: String? = nil) -> FleetClient {
-        FleetClient(client: TrackerFixture.http, tracker: tracker.address, token: token)
+    private static func fleet(_ tracker: TrackerFixture, token: String? = nil) -> RolloutClient {
+        RolloutClient(client: TrackerFixture.http, tracker: tracker.address, token: token)
     }
 
     /// A channel, a version and a host that has reported.

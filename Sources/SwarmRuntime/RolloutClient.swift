@@ -5,7 +5,7 @@ internal import NIOHTTP1
 package import SwarmModel
 
 /// Steers channels and rollouts of a tracker, and looks at them.
-package struct FleetClient: Sendable {
+package struct RolloutClient: Sendable {
     package struct Settings: Hashable, Sendable {
         /// For one whole request.
         package var timeout: Duration = .seconds(30)

@@ -3,13 +3,13 @@ import SwarmModel
 import SwarmRuntime
 
 /// The tracker whose fleet a command steers, and as whom.
-struct FleetOptions: ParsableArguments {
+struct OperatorOptions: ParsableArguments {
     @OptionGroup var trackers: TrackerOptions
     @OptionGroup var token: TokenOptions
 
     /// Runs `body` against the tracker; of several, the first is meant: rollouts have one owner.
     func withClient<R: Sendable>(
-        _ body: @escaping @Sendable (FleetClient) async throws -> R
+        _ body: @escaping @Sendable (RolloutClient) async throws -> R
     ) async throws -> R {
         guard let tracker = try trackers.addresses().first else {
             throw CommandFailure(
@@ -21,7 +21,7 @@ struct FleetOptions: ParsableArguments {
         let token = token.value()
         do {
             return try await TrackerRequests.withClient { http in
-                try await body(FleetClient(client: http, tracker: tracker, token: token))
+                try await body(RolloutClient(client: http, tracker: tracker, token: token))
             }
         } catch let error as TrackerClientError {
             // The tracker's own words say what is in the way; it is no name that is taken.
