@@ -98,6 +98,10 @@ struct PlanOptions: ParsableArguments {
     /// `25%/soak=60/approval`. A URL has slashes itself, so its gate takes the rest.
     static func wave(_ text: String) throws -> RolloutPlan.Wave {
         let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
+        // No selector at all would be every host, and that should be said.
+        guard !parts[0].isEmpty, parts.last?.isEmpty == false else {
+            throw CommandFailure(.usage, "--wave is '\(text)'", remedy: "--wave 25%, or all")
+        }
         do {
             var wave = RolloutPlan.Wave(hosts: try RolloutPlan.Scope(parts[0]))
             var rest = parts.count > 1 ? parts[1] : ""
