@@ -144,6 +144,9 @@ extension RolloutPlan {
 
         /// `1`, `25%`, `all`, or a selector such as `pool=canary`.
         package init(_ text: some StringProtocol) throws(LabelFlaw) {
+            // Spaces around it must not make a count the name of a label.
+            let parts = text.split(separator: " ", omittingEmptySubsequences: true)
+            let text = parts.count == 1 ? String(parts[0]) : String(text)
             if text == "all" {
                 self = .percent(100)
                 return

@@ -71,6 +71,14 @@ struct RolloutPlanTests {
         #expect(throws: DecodingError.self) { try Self.plan(json) }
     }
 
+    @Test("spaces around a count do not make it the name of a label")
+    func spaces() throws {
+        #expect(try RolloutPlan.Scope(" 5") == .count(5))
+        #expect(try RolloutPlan.Scope("25% ") == .percent(25))
+        #expect(try RolloutPlan.Scope(" all ") == .percent(100))
+        #expect(try RolloutPlan.Scope(" pool in (a) ") == .selector(LabelSelector("pool=a")))
+    }
+
     @Test("shares of hosts are rounded down")
     func amounts() {
         #expect(RolloutPlan.Amount.percent(10).of(39) == 3)
