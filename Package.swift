@@ -22,6 +22,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -91,7 +92,8 @@ let package = Package(
             name: "SwarmTracker",
             dependencies: [
                 "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .nio("NIOCore"), .logging,
-                .lifecycle, .hummingbird,
+                .lifecycle, .hummingbird, .httpClient, .nio("NIOHTTP1"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ]
         ),
         .target(
@@ -116,7 +118,10 @@ let package = Package(
         .testTarget(name: "SwarmWireTests", dependencies: ["SwarmWire", "SwarmModel"]),
         .testTarget(
             name: "SwarmCoreTests",
-            dependencies: ["SwarmCore", "SwarmModel", .collections("DequeModule")]
+            dependencies: [
+                "SwarmCore", "SwarmModel", .collections("DequeModule"),
+                .collections("OrderedCollections"),
+            ]
         ),
         .testTarget(
             name: "SwarmSimulatorTests",
@@ -154,7 +159,8 @@ let package = Package(
             name: "SwarmTrackerTests",
             dependencies: [
                 "SwarmTracker", "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .logging,
-                .httpClient, .hummingbirdCore, .lifecycle, .nio("NIOCore"), .nio("NIOEmbedded"),
+                .product(name: "GRDB", package: "GRDB.swift"), .httpClient, .hummingbird,
+                .hummingbirdCore, .lifecycle, .nio("NIOCore"), .nio("NIOEmbedded"),
                 .nio("NIOHTTP1"),
             ]
         ),

@@ -20,6 +20,7 @@ package struct TrackerAddress: Hashable, Sendable, CustomStringConvertible {
 
     package var announceURL: String { base + "/announce" }
     package var modelsURL: String { base + "/api/v1/models" }
+    package func apiURL(_ path: String) -> String { base + "/api/v1/" + path }
     package var leasesURL: String { base + "/api/v1/leases" }
     package func swarmURL(_ swarm: SwarmID) -> String { base + "/api/v1/swarms/\(swarm)" }
     package func trafficURL(_ swarm: SwarmID) -> String { swarmURL(swarm) + "/traffic" }

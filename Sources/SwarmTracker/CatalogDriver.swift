@@ -27,6 +27,20 @@ struct CatalogDriver: Sendable {
         try await onDisk { $0.contains(reference) ? $0.path(of: reference) : nil }
     }
 
+    /// Nil when it is not published.
+    func infoHash(of reference: ModelReference) async throws -> InfoHash? {
+        if let known = known.withLock({ $0[reference] }) { return known }
+        let found = try await onDisk { try $0.metainfo(of: reference)?.info.infoHash }
+        remember(found, of: reference)
+        return found
+    }
+
+    /// Whether its file names places that hold it besides peers.
+    func hasOrigin(_ reference: ModelReference) async -> Bool {
+        let found = try? await onDisk { try $0.metainfo(of: reference)?.origins.isEmpty == false }
+        return found ?? false
+    }
+
     func list() async throws -> [CatalogStore.Entry] {
         let known = known.withLock { $0 }
         let entries = try await onDisk { store in store.list { known[$0] } }

@@ -136,6 +136,16 @@ enum CatalogFiles {
         return names.sorted()
     }
 
+    /// Gives a file that somebody else has written its name, durably.
+    static func publish(_ path: String, as name: String) throws(Failure) {
+        let file = open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw failure("open", path) }
+        defer { close(file) }
+        guard fsync(file) == 0 else { throw failure("synchronise", path) }
+        guard rename(path, name) == 0 else { throw failure("rename", path) }
+        try synchronise(directory: parent(of: name))
+    }
+
     static func remove(_ path: String) { _ = unlink(path) }
 
     private static func synchronise(directory: String) throws(Failure) {

@@ -84,11 +84,20 @@ struct CatalogStore: Sendable {
 
     // MARK: Reading
 
+    /// Nil when it is not published.
+    func metainfo(of reference: ModelReference) throws -> Metainfo? {
+        try metainfo(at: path(of: reference))
+    }
+
     /// Nil when there is no file.
     private func infoHash(at path: String) throws -> InfoHash? {
+        try metainfo(at: path)?.info.infoHash
+    }
+
+    private func metainfo(at path: String) throws -> Metainfo? {
         guard let bytes = try CatalogFiles.read(path) else { return nil }
         do throws(MetainfoError) {
-            return try MetainfoCodec.decode(bytes, hasher: hasher).info.infoHash
+            return try MetainfoCodec.decode(bytes, hasher: hasher)
         } catch {
             throw Unreadable(path: path)
         }

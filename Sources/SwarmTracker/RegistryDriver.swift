@@ -36,6 +36,11 @@ struct RegistryDriver: Sendable {
         state.withLock { (swarms: $0.registry.swarmCount, peers: $0.registry.peerCount) }
     }
 
+    /// Peers of a swarm that have the whole version.
+    func complete(of swarm: SwarmID) -> Int {
+        state.withLock { $0.registry.counts(of: swarm)?.complete ?? 0 }
+    }
+
     func snapshot() -> [ScrapeEntry] { state.withLock { $0.registry.snapshot() } }
 
     func members(of swarm: SwarmID) -> (counts: ScrapeEntry, members: [TrackerMember])? {

@@ -24,6 +24,7 @@ package struct TrackerDaemon: Service {
     private let leases: LeaseDriver
     private let catalog: CatalogDriver
     private let traffic: TrafficDriver
+    private let fleet: FleetDriver
     private let counters = TrackerCounters()
     private let onListening: @Sendable (Endpoint) async -> Void
 
@@ -57,6 +58,10 @@ package struct TrackerDaemon: Service {
         )
         try store.prepare()
         catalog = CatalogDriver(store: store, uploadsMax: settings.uploadsMax)
+        fleet = try FleetDriver(
+            database: FleetDatabase(dataDirectory: settings.dataDirectory, hasher: hasher),
+            settings: settings.fleet
+        )
     }
 
     /// Grows with the wall clock, by a million for each second, so that a process that starts later
@@ -73,7 +78,24 @@ package struct TrackerDaemon: Service {
                 throw CancellationError()
             }
             group.addTask {
+                await fleet.run {
+                    registry.complete(of: $0.swarmID)
+                } hasOrigin: {
+                    await catalog.hasOrigin($0)
+                }
+                throw CancellationError()
+            }
+            group.addTask {
+                await GateRunner(
+                    fleet: fleet,
+                    directory: settings.dataDirectory + "/gates",
+                    logger: logger
+                ).run()
+                throw CancellationError()
+            }
+            group.addTask {
                 try await gracefulShutdown()
+                fleet.desks.close()
                 try await Task.sleep(for: settings.shutdownGrace)
                 logger.notice("connections that were still open are closed")
             }
@@ -161,7 +183,16 @@ package struct TrackerDaemon: Service {
             reportByteCountMax: settings.trafficReportByteCountMax,
             counters: counters
         ).add(to: router)
-        let metrics = TrackerMetrics(registry: registry, traffic: traffic, counters: counters)
+        let requests = FleetRequests(fleet: fleet, token: settings.publishToken)
+        HostRoutes(requests: requests).add(to: router)
+        RolloutRoutes(requests: requests, catalog: catalog).add(to: router)
+        AuditRoutes(requests: requests).add(to: router)
+        let metrics = TrackerMetrics(
+            registry: registry,
+            traffic: traffic,
+            fleet: fleet,
+            counters: counters
+        )
         router.get("metrics") { _, _ in metrics.text.response }
         CatalogRoutes(
             catalog: catalog,
@@ -170,6 +201,13 @@ package struct TrackerDaemon: Service {
         ).add(to: router)
         router.get("healthz") { _, _ in try JSONReply.response(["status": "ok"]) }
         router.get("readyz") { _, _ in
+            if let failure = fleet.gauges.failure {
+                throw APIError(
+                    status: .serviceUnavailable,
+                    code: "catalog-unusable",
+                    message: failure
+                )
+            }
             guard try await catalog.isUsable else {
                 throw APIError(
                     status: .serviceUnavailable,

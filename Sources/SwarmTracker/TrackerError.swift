@@ -5,6 +5,8 @@ package struct TrackerError: Error, Hashable, Sendable, CustomStringConvertible 
         /// The address cannot be listened on for another reason.
         case listenFailed
         case dataDirectory
+        /// `catalog.sqlite` is damaged, in use, on a full disk, or otherwise of no use.
+        case database
     }
 
     package var code: Code

@@ -15,6 +15,7 @@ final class TrackerCounters: Sendable {
 struct TrackerMetrics: Sendable {
     let registry: RegistryDriver
     let traffic: TrafficDriver
+    let fleet: FleetDriver
     let counters: TrackerCounters
 
     var text: MetricsText {
@@ -52,7 +53,54 @@ struct TrackerMetrics: Sendable {
                 )
             }
         )
+        addFleet(&text)
         return text
+    }
+
+    private func addFleet(_ text: inout MetricsText) {
+        let numbers = fleet.gauges.numbers.withLock { $0 }
+        text.add(
+            "shoal_tracker_hosts",
+            .gauge,
+            help: "Hosts that have reported, by whether they still do.",
+            [
+                MetricsText.Sample(numbers.hosts - numbers.dead, [("state", "live")]),
+                MetricsText.Sample(numbers.dead, [("state", "dead")]),
+            ]
+        )
+        text.add("shoal_tracker_channels", .gauge, help: "Channels.", numbers.channels)
+        text.add(
+            "shoal_tracker_rollouts",
+            .gauge,
+            help: "Newest rollouts of channels, by phase.",
+            (Rollout.Phase.allCases.map(\.rawValue) + ["paused"]).map {
+                MetricsText.Sample(numbers.phases[$0] ?? 0, [("phase", $0)])
+            }
+        )
+        text.add(
+            "shoal_tracker_host_reports_total",
+            .counter,
+            help: "Reports of hosts answered, by result.",
+            Self.results(fleet.gauges.reports, fleet.gauges.refusedReports)
+        )
+        text.add(
+            "shoal_tracker_waiting_hosts",
+            .gauge,
+            help: "Hosts whose request is held until something is wanted of them.",
+            fleet.desks.waitingCount
+        )
+        text.add(
+            "shoal_tracker_catalog_commits_total",
+            .counter,
+            help: "Transactions of the database.",
+            fleet.gauges.commits.value
+        )
+        text.add(
+            "shoal_tracker_epoch",
+            .gauge,
+            help: "Epoch of this owner of the rollouts.",
+            numbers.epoch
+        )
     }
 
     private static func results(

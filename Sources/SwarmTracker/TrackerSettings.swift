@@ -7,19 +7,23 @@ package struct TrackerSettings: Sendable {
     /// Where to listen; port 0 lets the system choose. `[::]` takes IPv4 as well where the system
     /// says so.
     package var listen = ListenAddress(host: "0.0.0.0", port: 7070)
-    /// Holds `catalog/`, the published `.torrent` files. The swarms are in memory only.
+    /// Holds `catalog/`, the published `.torrent` files; `catalog.sqlite`, hosts, channels,
+    /// rollouts and the audit log; `backups/`, copies of it; `gates/`, the operator's programs.
+    /// The swarms are in memory only.
     package var dataDirectory: String
-    /// Whoever publishes must show this token; nil lets everybody who reaches the tracker publish.
+    /// Whoever publishes, or changes channels and rollouts, must show this token; nil lets
+    /// everybody who reaches the tracker do so.
     package var publishToken: String?
     package var registry = TrackerRegistrySettings()
     package var leases = OriginLeaseSettings()
     package var traffic = TrafficBookSettings()
+    package var fleet = FleetDriverSettings()
     /// What bills of traffic are made with.
     package var prices = EgressPrices.defaults
 
     /// Open connections; the next ones wait in the listen queue. Each costs about 20 KiB and a file
     /// descriptor.
-    package var connectionsMax = 8192
+    package var connectionsMax = 16_384
     /// A connection without a request is closed after this. Longer keeps more of them open, shorter
     /// makes clients connect again for each announce, which is cheap.
     package var idleTimeout = Duration.seconds(20)

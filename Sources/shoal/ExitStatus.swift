@@ -21,6 +21,10 @@ enum ExitStatus: Int32, CaseIterable {
     case targetMissed = 12
     /// `simulate`: the program trapped.
     case crashed = 13
+    /// `rollout watch`: it was aborted or rolled back.
+    case rolledBack = 20
+    /// `rollout watch`: it is paused, for a person to look.
+    case paused = 21
     /// The command line is wrong (`EX_USAGE` of sysexits.h).
     case usage = 64
 
@@ -28,7 +32,8 @@ enum ExitStatus: Int32, CaseIterable {
     static let documentation = """
         Exit status: 0 done, 1 failed, 3 content does not match its hashes, 4 not found, \
         5 the name is taken by other content, 6 interrupted, 7 nobody answered; of simulate \
-        10 an invariant violated, 11 a host stalled, 12 a target missed, 13 a crash; \
+        10 an invariant violated, 11 a host stalled, 12 a target missed, 13 a crash; of \
+        rollout watch 20 rolled back, 21 paused; \
         64 wrong command line.
         """
 }

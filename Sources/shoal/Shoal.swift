@@ -25,9 +25,9 @@ struct Shoal: AsyncParsableCommand {
             """,
         subcommands: [
             Publish.self, Track.self, Peer.self, Pull.self, Prefetch.self, Adopt.self,
-            Activate.self,
-            Rollback.self, Pin.self, Unpin.self, Status.self, List.self, Remove.self,
-            Verify.self, Inspect.self, Prices.self, Simulate.self, Testnet.self,
+            Activate.self, Rollback.self, Pin.self, Unpin.self, Status.self, List.self,
+            Remove.self, Verify.self, RolloutCommands.self, ChannelCommands.self, Inspect.self,
+            Prices.self, Simulate.self, Testnet.self,
         ]
     )
 

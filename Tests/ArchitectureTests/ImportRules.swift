@@ -16,8 +16,9 @@ enum ImportRules {
             "SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SwarmHash", "SwarmStorage",
             "SwarmOrigin", "SystemPackage", "Subprocess",
         ] + runtime,
-        "SwarmTracker": ["SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SystemPackage"]
-            + runtime,
+        "SwarmTracker": [
+            "SwarmModel", "SwarmWire", "SwarmRuntime", "SwarmCore", "SystemPackage", "GRDB",
+        ] + runtime,
         "SwarmTestnet": [
             "SwarmModel", "Subprocess", "SystemPackage", "Logging", "Foundation",
         ] + platform,

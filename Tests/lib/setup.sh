@@ -13,7 +13,7 @@ python="$venv/bin/python"
 
 # Debian packages: those of Package.swift's system libraries, the tools to find them, and openssl for
 # the certificates of tests.
-system_packages=(libssl-dev libxxhash-dev pkg-config openssl)
+system_packages=(libssl-dev libxxhash-dev libsqlite3-dev pkg-config openssl)
 # Python packages: the other BitTorrent client, the readers of weights and of metrics, and the
 # test runner.
 python_packages=('libtorrent==2.1.*' safetensors numpy pytest prometheus-client)
@@ -65,7 +65,7 @@ install_system_packages() {
 
 # The headers may come from elsewhere than a Debian package, so they are what is asked for.
 setup_system() {
-    if command -v pkg-config > /dev/null && pkg-config --exists libcrypto libxxhash; then
+    if command -v pkg-config > /dev/null && pkg-config --exists libcrypto libxxhash sqlite3; then
         return 0
     fi
     install_system_packages "${system_packages[@]}"

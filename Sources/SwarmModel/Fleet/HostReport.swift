@@ -104,6 +104,9 @@ package struct HostReport: Hashable, Sendable, Codable {
     /// Most models of one report, and most versions of one model.
     package static let modelCountMax = 64
     package static let versionCountMax = 32
+    /// Most pieces and most bytes of a version: far above any, and sums over a fleet stay numbers.
+    package static let pieceCountMax = 1 << 32
+    package static let byteCountMax = 1 << 48
     /// Longest text of a reason or a problem, in bytes; hosts cut longer ones.
     package static let textByteCountMax = 1024
 
