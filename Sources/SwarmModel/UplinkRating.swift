@@ -2,8 +2,8 @@
 package struct UplinkRating: Hashable, Sendable {
     /// How much it can send beside the usual member of its swarm, whose weight is that of
     /// ``unmeasured``: a quarter, four times, and so on. A member imports in proportion to it.
-    /// Coarse, since members hear of a change up to an interval apart, and until then disagree about
-    /// the ranks of this member; among hosts of one kind there should be none.
+    /// Coarse, since members hear of a change up to an interval apart, and until then disagree
+    /// about the ranks of this member; among hosts of one kind there should be none.
     package var weight: UInt32
     /// Much slower than the others of its rack: never to import.
     package var isSlow: Bool
@@ -24,15 +24,16 @@ package struct UplinkRating: Hashable, Sendable {
         usual: UInt64,
         former: UInt32?
     ) -> UInt32 {
-        // Where the usual one is at 64.
-        let scaled = min(rate, 1 << 40) * 64 / max(1, usual)
+        // Where the usual one is at 1024, and one of weight 1 at 128.
+        let scaled = min(rate, 1 << 48) * 1024 / max(1, usual)
         func stands(for weight: UInt32, within factor: UInt64) -> Bool {
-            let middle = UInt64(weight) * 64 / UInt64(unmeasured.weight)
+            let middle = UInt64(weight) * 1024 / UInt64(unmeasured.weight)
             return scaled <= middle * factor && scaled * factor >= middle
         }
         if let former, stands(for: former, within: 3) { return former }
         var weight: UInt32 = unmeasured.weight / 4
-        while weight * 4 <= weights.upperBound, scaled * 4 > UInt64(weight) * 64 { weight *= 4 }
+        // Twice lies half way between one and four times.
+        while weight * 4 <= weights.upperBound, scaled > UInt64(weight) * 256 { weight *= 4 }
         return weight
     }
 }

@@ -93,7 +93,7 @@ struct TrackerRegistryTests {
         #expect(first.peers.isEmpty)
         let second = try bench.announce(TrackerBench.request(2))
         #expect(second.peers == [TrackerBench.host(1, port: 6881)])
-        let again = try bench.announce(TrackerBench.request(1))
+        let again = try bench.announce(TrackerBench.request(1, epoch: nil))
         #expect(again.peers == [TrackerBench.host(2, port: 6881)])
         #expect((again.seeds, again.leeches) == (0, 2))
         #expect((again.intervalSeconds, again.intervalSecondsMin) == (30, 10))
