@@ -69,6 +69,11 @@ class Fleet:
         assert view["rollout"]["phase"] == phase, view
         return view
 
+    def received(self, number):
+        """Payload bytes since the peer was started."""
+        status = self.shoal.succeed("status", "--api", self.peers[number].api, "--json")
+        return sum(version["receivedBytes"] for version in last_object(status.stdout)["versions"])
+
     def current(self, number):
         try:
             return os.readlink(self.data(number) / "models" / NAME / "current")
@@ -100,9 +105,11 @@ def test_a_version_goes_over_a_fleet_and_back(shoal, tmp_path):
     for number in range(HOST_COUNT):
         assert_same(fleet.sources["v2"], fleet.data(number) / "models" / NAME / "current")
 
+    received = [fleet.received(number) for number in range(HOST_COUNT)]
     fleet.run("rollout", "rollback", str(second))
     fleet.until(second, "rolledBack")
     assert fleet.serving() == ["v1"] * HOST_COUNT
+    assert [fleet.received(number) for number in range(HOST_COUNT)] == received
 
     (fleet.directory / "bad").write_text("v2\n")
     third = fleet.create("v2", "--wave", "1", "--wave", "all")
@@ -114,3 +121,19 @@ def test_a_version_goes_over_a_fleet_and_back(shoal, tmp_path):
     fleet.until(third, "rolledBack")
     assert fleet.serving() == ["v1"] * HOST_COUNT
     assert fleet.get("audit/check")["ok"]
+
+
+@pytest.mark.limit(300)
+def test_a_host_that_was_away_converges_when_it_is_back(shoal, tmp_path):
+    fleet = Fleet(shoal, tmp_path)
+    fleet.until(fleet.create("v1", "--wave", "all"), "complete")
+    fleet.peers[3].signal(signal.SIGKILL)
+    fleet.peers[3].wait(10)
+    fleet.create("v2", "--wave", "all")
+    eventually(
+        lambda: fleet.serving()[:3] == ["v2"] * 3, PATIENCE_SECONDS, "three hosts serve v2"
+    )
+    assert fleet.current(3) == "v1"
+    fleet.peers[3] = fleet.start(3)
+    eventually(lambda: fleet.serving() == ["v2"] * 4, PATIENCE_SECONDS, "the fourth does too")
+    assert_same(fleet.sources["v2"], fleet.data(3) / "models" / NAME / "current")
