@@ -38,6 +38,7 @@ struct Shoal: AsyncParsableCommand {
             print("shoal \(versionText)")
             return
         }
+        forgetLocalTime()
         do {
             let command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
@@ -49,6 +50,16 @@ struct Shoal: AsyncParsableCommand {
         } catch {
             end(with: error)
         }
+    }
+
+    /// Nothing here shows local times, and the HTTP server's clock would look for the local zone in
+    /// ICU's tables: two of the forty megabytes that an idle daemon may have. Foundation keeps what
+    /// it finds first; what the environment says is for hooks.
+    private static func forgetLocalTime() {
+        let zone = getenv("TZ").map { String(cString: $0) }
+        setenv("TZ", "GMT", 1)
+        _ = TimeZone.current
+        if let zone { setenv("TZ", zone, 1) } else { unsetenv("TZ") }
     }
 
     /// Ends the process with the message and status of an error.
