@@ -63,7 +63,8 @@ def test_the_simulator_agrees_with_the_laboratory(testnet, binary):
     )  # fmt: skip
     virtual = json.loads(simulated.stdout.splitlines()[-1])
     assert virtual["hosts"] == real["hosts"] == 16
-    assert virtual["modelBytes"] == real["modelBytes"]
+    # The laboratory's model has two small files beside.
+    assert abs(virtual["modelBytes"] - real["modelBytes"]) < 1 << 20
     ratio = real["completionSeconds"]["max"] / virtual["completionSeconds"]["max"]
     assert 0.75 <= ratio <= 1.25, (real["completionSeconds"], virtual["completionSeconds"])
     amplified = {entry["domain"]: entry["amplification"] for entry in virtual["domains"]}
