@@ -12,6 +12,7 @@ import zipfile
 
 import safetensors
 
+from demo_rollout import demonstrate_rollout
 from models import assert_same
 from processes import free_port
 from shoal import Shoal, last_object
@@ -137,7 +138,18 @@ def demonstrate(binary, wheel, directory):
     model = unpack(wheel, directory / "model")
     if has_namespaces():
         demonstrate_in_namespaces(binary, model)
-        return
+    else:
+        demonstrate_on_loopback(binary, model, directory)
+    shoal = Shoal(binary, directory / "rollout")
+    try:
+        demonstrate_rollout(shoal, NAME, model, directory / "rollout")
+    except AssertionError as error:
+        raise Failure(str(error)) from None
+    finally:
+        shoal.close()
+
+
+def demonstrate_on_loopback(binary, model, directory):
     shoal = Shoal(binary, directory / "shoal")
     try:
         print("== publish and seed")
