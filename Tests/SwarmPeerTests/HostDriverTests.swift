@@ -176,10 +176,21 @@ struct HostDriverTests {
 
     @Test("a record that is damaged is not taken for none")
     func damagedRecord() async throws {
-        try directory.write("{", to: "data/host.json")
-        let error = await #expect(throws: PeerError.self) {
-            try await HostBench.run(on: directory.data) { _, _ in }
+        let name = try ModelName("acme/llama")
+        // JSON, and yet nothing that a host has written.
+        let impossible = [
+            HostRecord(models: [ActivationRecord(name: name, phase: .switching)]),
+            HostRecord(models: [ActivationRecord(name: name, phase: .settling, target: "1")]),
+        ]
+        let texts = try impossible.map {
+            String(decoding: try JSONEncoder().encode($0), as: UTF8.self)
         }
-        #expect(error?.message.contains("host.json") == true)
+        for text in ["{"] + texts {
+            try directory.write(text, to: "data/host.json")
+            let error = await #expect(throws: PeerError.self) {
+                try await HostBench.run(on: directory.data) { _, _ in }
+            }
+            #expect(error?.message.contains("host.json") == true)
+        }
     }
 }

@@ -131,3 +131,23 @@ package struct ActivationSettings: Hashable, Sendable {
 
     package init() {}
 }
+
+extension HostRecord {
+    /// Numbers of uses stay below this: they only grow, by one for each.
+    package static let useNumberMax = 1 << 62
+
+    /// Why no host can have written this; nil when one can. What reads a record from a file asks.
+    package var flaw: String? {
+        for model in models {
+            switch model.phase {
+            case .before, .switching, .after, .probing:
+                if model.target == nil { return "\(model.name) is \(model.phase) to no version" }
+            case .settling:
+                if model.serving == nil { return "\(model.name) is settling on no version" }
+            case .idle, .returning: break
+            }
+        }
+        let isCounted = uses.allSatisfy { (0..<Self.useNumberMax).contains($0.number) }
+        return isCounted ? nil : "a use has a number that no host reaches"
+    }
+}

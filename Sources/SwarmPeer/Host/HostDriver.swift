@@ -77,16 +77,20 @@ package actor HostDriver {
 
     private static func record(of store: Store) throws -> HostRecord {
         guard let bytes = try store.hostRecord() else { return HostRecord() }
+        let flaw: String
         do {
-            return try JSONDecoder().decode(HostRecord.self, from: Data(bytes))
+            let record = try JSONDecoder().decode(HostRecord.self, from: Data(bytes))
+            guard let found = record.flaw else { return record }
+            flaw = found
         } catch {
-            throw PeerError(
-                .storage,
-                "'\(store.layout.hostRecord)' is damaged: \(error). It says which versions serve "
-                    + "and which commands were obeyed: restore it from a backup, or move it away, "
-                    + "after which the host obeys the tracker's present commands anew"
-            )
+            flaw = "\(error)"
         }
+        throw PeerError(
+            .storage,
+            "'\(store.layout.hostRecord)' is damaged: \(flaw). It says which versions serve "
+                + "and which commands were obeyed: restore it from a backup, or move it away, "
+                + "after which the host obeys the tracker's present commands anew"
+        )
     }
 
     // MARK: Life

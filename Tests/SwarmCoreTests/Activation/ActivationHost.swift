@@ -199,6 +199,7 @@ extension ActivationHost {
     private mutating func keep(_ action: HostModels.Action) {
         guard case .keepRecord(let record, _) = action else { return }
         durable = record
+        if let flaw = record.flaw { Issue.record("a record that no host would take: \(flaw)") }
     }
 
     private mutating func makeLink(_ name: ModelName, _ version: String?) {
