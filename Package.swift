@@ -7,9 +7,15 @@ import PackageDescription
 // The plans of `shoal simulate` that have a name: files in Sources/shoal/Simulate/Plans.
 let readyMadePlans = [
     "byzantine-30", "calm", "cloud-partition", "cold-start", "dead-importers", "fireworks",
-    "flash-crowd-1000", "late-joiners", "mixed", "rolling-restart",
+    "flash-crowd-1000", "late-joiners", "leases", "mixed", "rolling-restart", "rollout-4000",
     "slow-five-percent", "small", "starved-origin", "tiny-model",
     "uneven-regions",
+]
+
+// The files of the tracker's page, in Sources/SwarmTracker/Page/Files.
+let pageFiles = [
+    "index.html", "page.css", "page.js", "stream.js", "fleet.js", "cells.js", "rollouts.js",
+    "traffic.js", "history.js", "commands.js", "text.js",
 ]
 
 let package = Package(
@@ -94,7 +100,8 @@ let package = Package(
                 "SwarmRuntime", "SwarmCore", "SwarmModel", "SwarmWire", .nio("NIOCore"), .logging,
                 .lifecycle, .hummingbird, .httpClient, .nio("NIOHTTP1"),
                 .product(name: "GRDB", package: "GRDB.swift"),
-            ]
+            ],
+            resources: pageFiles.map { .embedInCode("Page/Files/\($0)") }
         ),
         .target(
             name: "SwarmTestnet",
@@ -119,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "SwarmCoreTests",
             dependencies: [
-                "SwarmCore", "SwarmModel", .collections("DequeModule"),
+                "SwarmCore", "SwarmModel", "SwarmSimulator", .collections("DequeModule"),
                 .collections("OrderedCollections"),
             ]
         ),

@@ -19,8 +19,9 @@ package struct OriginLeaseSettings: Hashable, Sendable {
     package var restAfterDone = Duration.seconds(30)
     /// Pieces that an origin did not give rest this long for that origin.
     package var restAfterFailure = Duration.seconds(3)
-    /// No lease is granted so soon after the start: those held from before are renewed first.
-    package var quietAtStart = Duration.seconds(4)
+    /// No lease is granted so soon after the start: those held from before are renewed first, which
+    /// takes a third of their lifetime.
+    package var quietAtStart = Duration.seconds(6)
     package var swarmsMax = 4096
     /// Runs of pieces remembered for one swarm. Over it nothing is granted until some expire.
     package var runsMax = 16384

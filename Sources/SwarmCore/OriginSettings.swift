@@ -27,10 +27,11 @@ package struct OriginSettings: Hashable, Sendable {
     package var askBackoffMax = Duration.seconds(30)
     /// The longest that a tracker may make us wait between two questions.
     package var waitMax = Duration.seconds(30)
-    /// Without an answer of any tracker for this long, and without a single peer, a peer reads
-    /// without a lease. Longer keeps a fleet that loses its tracker while it starts from reading
-    /// the origin once for each host.
-    package var aloneAfter = Duration.seconds(5)
+    /// Without an answer of its trackers for this long, and without a single peer, a peer reads
+    /// without a lease. It cannot know whether it is the only one: a fleet that has lost its
+    /// tracker would read the origin once for each host, so it is longer than a tracker takes to
+    /// come back.
+    package var aloneAfter = Duration.seconds(600)
     package var aloneLifetime = Duration.seconds(600)
     /// Lease times that a tracker may give.
     package static let lifetimes = Duration.seconds(1)...Duration.seconds(600)

@@ -181,7 +181,9 @@ package struct PeerBook: Sendable {
     // MARK: Bans
 
     /// Bans a peer that sent wrong bytes, by id and by the address where it listens.
-    package mutating func ban(peer: PeerID, endpoint: Endpoint?, at now: Instant) {
+    /// Returns when the ban ends.
+    @discardableResult
+    package mutating func ban(peer: PeerID, endpoint: Endpoint?, at now: Instant) -> Instant {
         let earlierBans = bans.filter {
             $0.peer == peer || ($0.endpoint != nil && $0.endpoint == endpoint)
         }
@@ -200,6 +202,7 @@ package struct PeerBook: Sendable {
         if let endpoint, case .idle = entries[endpoint]?.state {
             set(endpoint, .idle(until: end))
         }
+        return end
     }
 
     /// When an address stops being banned; nil when it is not.

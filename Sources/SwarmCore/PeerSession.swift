@@ -33,10 +33,22 @@ package struct PeerSession: Sendable {
     private let boxedFacts: Boxed<ConnectionFacts>
     package let openedAt: Instant
     package private(set) var availability = Availability.unsaid
+    /// Pieces that it says it has and that we do not ask of it, since it once sent them wrong.
+    package private(set) var doubted: [PieceIndex] = []
     private var boxedHandshake = Boxed<ExtendedHandshake?>(nil)
     /// Speaks our extensions.
     package private(set) var isOurs = false
     package private(set) var takesIntents = false
+    package private(set) var takesUplinks = false
+    /// Bytes a second that it says it can send.
+    package var uplink: UInt64?
+    /// It says that it is slow.
+    package var isSlow = false
+    /// When it last said so, or the reverse, and what it has said too soon after.
+    var uplinkHeardAt: Instant?
+    var uplinkWaiting: UplinkReport?
+    /// Pieces that it had when they were last counted.
+    package var piecesBefore: Int?
     package private(set) var takesDoesNotHave = false
     /// The longest request that it serves, and how many it queues, if it says.
     private var theirRequestLength: Int?
@@ -147,29 +159,29 @@ package struct PeerSession: Sendable {
     package var locality: Locality { extended?.locality ?? .unknown }
 
     /// Bytes of one request to this peer.
-    package func requestLength(_ settings: SwarmSettings, at now: Instant) -> Int {
-        guard let theirs = theirRequestLength else { return settings.foreignRequestLength }
-        let isFast = pipeline.bytesPerSecond(at: now) >= Double(settings.longRequestRate)
-        let wanted = isFast ? settings.longRequestLength : settings.requestLength
-        let limit = min(wanted, theirs, settings.requestLengthMax)
-        return max(limit, settings.foreignRequestLength)
+    package func requestLength(_ limits: RequestLimits, at now: Instant) -> Int {
+        guard let theirs = theirRequestLength else { return limits.foreignRequestLength }
+        let isFast = pipeline.bytesPerSecond(at: now) >= limits.longRequestRate
+        let wanted = isFast ? limits.longRequestLength : limits.requestLength
+        let limit = min(wanted, theirs, limits.requestLengthMax)
+        return max(limit, limits.foreignRequestLength)
     }
 
     /// How much more is to be asked of it, in requests of `unit` bytes.
     package func need(
-        _ settings: SwarmSettings,
+        _ limits: RequestLimits,
         at now: Instant
     ) -> (bytes: Int, requests: Int, unit: Int) {
-        let unit = requestLength(settings, at: now)
-        let depth = pipeline.depth(settings, unit: unit, at: now)
-        let requests = queueLength(settings) - pipeline.requests.count
+        let unit = requestLength(limits, at: now)
+        let depth = pipeline.depth(limits, unit: unit, at: now)
+        let requests = queueLength(limits) - pipeline.requests.count
         return (depth - pipeline.outstandingBytes, requests, unit)
     }
 
     /// Requests the peer queues (`reqq`).
-    package func queueLength(_ settings: SwarmSettings) -> Int {
-        let theirs = theirQueueLength ?? settings.foreignQueueLength
-        return max(1, min(theirs, settings.uploadQueueLength))
+    package func queueLength(_ limits: RequestLimits) -> Int {
+        let theirs = theirQueueLength ?? limits.foreignQueueLength
+        return max(1, min(theirs, limits.queueLengthMax))
     }
 
     /// A later extended handshake changes what it names and leaves the rest (BEP 10).
@@ -180,6 +192,7 @@ package struct PeerSession: Sendable {
             merged.doesNotHaveID = merged.doesNotHaveID ?? before.doesNotHaveID
             merged.uploadOnlyID = merged.uploadOnlyID ?? before.uploadOnlyID
             merged.intentID = merged.intentID ?? before.intentID
+            merged.uplinkID = merged.uplinkID ?? before.uplinkID
             merged.client = merged.client ?? before.client
             merged.listenPort = merged.listenPort ?? before.listenPort
             merged.requestQueueLength = merged.requestQueueLength ?? before.requestQueueLength
@@ -191,6 +204,7 @@ package struct PeerSession: Sendable {
         boxedHandshake = Boxed(merged)
         isOurs = merged.requestLengthMax != nil
         takesIntents = merged.intentID ?? 0 != 0
+        takesUplinks = merged.uplinkID ?? 0 != 0
         takesDoesNotHave = merged.doesNotHaveID ?? 0 != 0
         theirRequestLength = merged.requestLengthMax
         theirQueueLength = merged.requestQueueLength
@@ -198,18 +212,24 @@ package struct PeerSession: Sendable {
     }
 
     /// Whether blocks can be had of it: a holder that never serves must not keep us from others.
-    package func serves(at now: Instant, _ settings: SchedulerSettings) -> Bool {
+    package func serves(at now: Instant, chokeGrace: Duration) -> Bool {
         !pipeline.isSnubbed && refusesUntil == nil
-            && (!isChoking || now - chokingSince < settings.chokeGrace)
+            && (!isChoking || now - chokingSince < chokeGrace)
     }
 
-    /// How it is to be counted among the holders.
+    /// How it is to be counted among the holders. What a slow one has that is waited for no longer
+    /// might as well be anywhere: it may be had of it, and whoever imports into this domain may
+    /// fetch it too.
     package func wantedPlacement(
-        _ settings: SchedulerSettings,
+        chokeGrace: Duration,
+        trustsSlow: Bool,
         at now: Instant
     ) -> Placement? {
-        guard case .known = availability, serves(at: now, settings) else { return nil }
-        return Placement(level: level, isComplete: !isCounted)
+        guard case .known = availability, serves(at: now, chokeGrace: chokeGrace) else {
+            return nil
+        }
+        let isFar = isSlow && isCounted && !trustsSlow
+        return Placement(level: isFar ? 0 : level, isComplete: !isCounted)
     }
 
     // MARK: Refusals
@@ -326,10 +346,33 @@ package struct PeerSession: Sendable {
         guard let piece = geometry.piece(number) else {
             throw Violation("dont-have of piece \(number) of \(geometry.pieceCount)")
         }
+        settle([piece])
         availability = .unsaid
         defer { availability = .known(pieces) }
         return pieces.remove(piece) ? piece : nil
     }
+
+    /// Takes pieces that it has sent wrong before for ones that it does not have.
+    mutating func doubt(_ suspects: [PieceIndex]) {
+        guard !suspects.isEmpty, var pieces else { return }
+        availability = .unsaid
+        doubted = suspects.filter { pieces.remove($0) }
+        availability = .known(pieces)
+    }
+
+    /// Ends all doubts but those of `still`. Returns the pieces that it now has.
+    mutating func believe(except still: [PieceIndex]) -> [PieceIndex] {
+        guard var pieces else { return [] }
+        barrenSince = nil
+        let believed = doubted.filter { !still.contains($0) }
+        doubted.removeAll { believed.contains($0) }
+        availability = .unsaid
+        defer { availability = .known(pieces) }
+        return believed.filter { pieces.insert($0) }
+    }
+
+    /// It has said anew whether it has them.
+    mutating func settle(_ pieces: [PieceIndex]) { doubted.removeAll { pieces.contains($0) } }
 
     /// The metainfo is known now: makes what was said so far into pieces.
     package mutating func learn(_ geometry: PieceGeometry) throws(Violation) {

@@ -10,18 +10,20 @@ extension PiecePicker {
     }
 
     /// The next range to ask `peer` for, of at most `lengthMax` bytes; nil when it has nothing that
-    /// is wanted, not asked for, and allowed over that distance. The range is marked as requested.
+    /// is wanted, not asked for, and allowed over that distance, or when it would be a new piece
+    /// and none may be begun. The range is marked as requested.
     package mutating func next(
         for peer: ConnectionID,
         having pieces: Bitfield,
         lengthMax: Int,
-        at level: Int = 0
+        at level: Int = 0,
+        mayBegin: Bool = true
     ) -> Choice? {
         let blocks = max(1, lengthMax / PieceGeometry.blockLength)
         if let piece = ownPiece(of: peer) ?? orphan(for: peer, having: pieces, at: level) {
             return take(blocks, of: piece, for: peer, isNewPiece: false)
         }
-        if hasRoom, let piece = startable(having: pieces, at: level) {
+        if mayBegin, hasRoom, let piece = startable(having: pieces, at: level) {
             setStartable(piece, false)
             let blockCount = geometry.blockCount(of: piece)
             setActive(piece, ActivePiece(piece: piece, blockCount: blockCount, owner: peer))

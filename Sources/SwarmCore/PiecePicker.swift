@@ -124,9 +124,21 @@ package struct PiecePicker: Sendable {
     }
 
     /// Changes whenever a peer at that level of which nothing could be asked might be asked now, if
-    /// it has gained nothing itself.
-    package var offers: [UInt64] { scopes.openings.map { $0 &+ releases } }
-    package func offers(at level: Int) -> UInt64 { scopes.openings[level] &+ releases }
+    /// it has gained nothing itself. Mutating, so that it is read where the picker is kept.
+    package mutating func offers(at level: Int) -> UInt64 { scopes.openings[level] &+ releases }
+
+    /// More may be begun than before.
+    package mutating func offerAgain() { releases += 1 }
+
+    /// The same for all levels.
+    package struct Offers: Sendable {
+        fileprivate let openings: [UInt64]
+        fileprivate let releases: UInt64
+        package func at(_ level: Int) -> UInt64 { openings[level] &+ releases }
+    }
+    package mutating func offers() -> Offers {
+        Offers(openings: scopes.openings, releases: releases)
+    }
 
     mutating func setActive(_ piece: PieceIndex, _ state: ActivePiece?) {
         if state == nil, active.count >= activePiecesMax { releases += 1 }

@@ -50,6 +50,14 @@ struct SessionTable: Sendable {
         return ids
     }
 
+    mutating func compactMap<Value>(_ value: (inout PeerSession) -> Value?) -> [Value] {
+        var values: [Value] = []
+        for index in slots.indices {
+            if let value = value(&slots[index]!) { values.append(value) }
+        }
+        return values
+    }
+
     mutating func contains(where isWanted: (inout PeerSession) -> Bool) -> Bool {
         for index in slots.indices where isWanted(&slots[index]!) { return true }
         return false

@@ -125,11 +125,12 @@ extension Swarm {
             doesNotHaveID: LocalExtensionID.doesNotHave,
             uploadOnlyID: LocalExtensionID.uploadOnly,
             intentID: LocalExtensionID.intent,
+            uplinkID: LocalExtensionID.uplink,
             client: settings.client,
             listenPort: settings.listenPort,
             requestQueueLength: settings.uploadQueueLength,
             metadataSize: content?.metadataSize,
-            uploadOnly: isComplete,
+            uploadOnly: isSatisfied,
             locality: settings.locality,
             generation: settings.generation,
             requestLengthMax: settings.requestLengthMax
@@ -168,8 +169,10 @@ extension Swarm {
         for request in session.pipeline.requests { giveBack(request.range, from: id) }
         disown(id, at: now, into: &actions)
         layers.peerLeft(id)
-        // The liar may leave before its metadata is refuted.
-        if session.receivedBytes > 0 || metadata.source == id { departed.remember(session) }
+        // What it has sent may be seen, and the liar's metadata be refuted, only after it has gone.
+        if session.receivedBytes > 0 || session.pipeline.mayStillSend || metadata.source == id {
+            departed.remember(session)
+        }
         metadata.peerLeft(id, at: now)
         for index in audits.indices {
             if case .askingLeaves(id, _) = audits[index].stage {
@@ -180,10 +183,12 @@ extension Swarm {
         mustRefill = true
     }
 
-    /// Bans the peer behind a connection, open or closed, that has sent provably wrong bytes.
+    /// Bans the peer behind a connection, open or closed, that has sent provably wrong bytes, of a
+    /// piece or others.
     mutating func ban(
         _ id: ConnectionID,
         _ reason: String,
+        of piece: PieceIndex? = nil,
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
@@ -200,7 +205,11 @@ extension Swarm {
         } else {
             return
         }
-        book.ban(peer: peer, endpoint: endpoint, at: now)
+        let end = book.ban(peer: peer, endpoint: endpoint, at: now)
+        if let piece {
+            let until = end + settings.doubtDuration
+            doubts.doubt(piece, of: peer, at: endpoint, until: until)
+        }
         let shown = endpoint ?? sessions[id]?.facts.endpoint
         if let shown { actions.append(.trace(.peerBanned(peer, shown, reason: reason))) }
         // The same peer may be back on another connection.

@@ -44,11 +44,12 @@ extension Swarm {
             activePiecesMax: settings.activePiecesMax,
             random: random.fork()
         )
-        layers = LayerExchange(content.missingLayers, settings: settings)
+        let missingLayers = content.isPart ? [] : content.missingLayers
+        layers = LayerExchange(missingLayers, settings: settings)
         files = FileProgress(content)
-        layersAwaited = content.missingLayers.map(\.file)
+        layersAwaited = missingLayers.map(\.file)
         let heldBack = content.missingLayers.map(\.file) + content.duplicates.map(\.file)
-        for file in content.geometry.files where !heldBack.contains(file) {
+        for file in content.geometry.files where !content.isPart && !heldBack.contains(file) {
             for piece in content.geometry.pieces(of: file) { picker?.release(piece) }
         }
         slots.pieceLength = content.geometry.pieceLength

@@ -24,6 +24,7 @@ extension Swarm {
                 extendedHandshakeArrived(extended, from: id, at: now, into: &actions)
             case .uploadOnly(let isUploadOnly): sessions[id]?.isUploadOnly = isUploadOnly
             case .intent(let intent): try intentArrived(intent, from: id, at: now)
+            case .uplink(let report): uplinkHeard(report, from: id, at: now)
             case .metadata(let message):
                 metadataMessage(message, from: id, at: now, into: &actions)
             case .hashRequest, .hashes, .hashReject:
@@ -211,7 +212,7 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        if isComplete, sessions.with(id, { $0.isSeed }) == true {
+        if sessions.with(id, { $0.isSeed }) == true, isSatisfied {
             close(id, .bothSeeds, at: now, into: &actions)
             return
         }
@@ -222,6 +223,7 @@ extension Swarm {
 
     /// A peer has said everything at once, or its early words were made into pieces.
     mutating func countWhole(_ id: ConnectionID, at now: Instant) {
+        doubtAgain(id)
         guard let pieces = sessions[id]?.pieces, let verified = picker?.verified else { return }
         sessions[id]?.isCounted = !pieces.isFull
         if !pieces.isFull { picker?.peerJoined(with: pieces) }
@@ -236,8 +238,9 @@ extension Swarm {
     }
 
     /// What the peer had not before.
-    private mutating func gains(_ pieces: [PieceIndex], _ id: ConnectionID, at now: Instant) {
+    mutating func gains(_ pieces: [PieceIndex], _ id: ConnectionID, at now: Instant) {
         guard !pieces.isEmpty else { return }
+        settle(pieces, of: id)
         var wantedCount = 0
         for piece in pieces {
             importDelivered(piece, by: id)
@@ -286,8 +289,9 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
+        let isPart = isPart
         let changed = sessions.with(id) { session in
-            let wants = session.interestingCount > 0
+            let wants = session.interestingCount > 0 && !isPart
             defer { session.amInterested = wants }
             return wants == session.amInterested ? nil : wants
         }
@@ -304,20 +308,20 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         sessions[id]?.says(extended)
-        if let session = sessions[id], let endpoint = session.listenEndpoint {
-            whereabouts.hear(session.locality, of: endpoint)
+        let found = sessions.with(id) { session in
+            session.listenEndpoint.map { ($0, session.locality, session.isIncoming) }
         }
-        if let session = sessions[id], session.facts.isIncoming,
-            let endpoint = session.listenEndpoint
-        {
-            if book.isBanned(peer: nil, endpoint: endpoint, at: now) {
+        if case (let endpoint, let locality, let isIncoming)?? = found {
+            whereabouts.hear(locality, of: endpoint)
+            if isIncoming, book.isBanned(peer: nil, endpoint: endpoint, at: now) {
                 close(id, .banned("sent wrong bytes before"), at: now, into: &actions)
                 return
             }
-            book.connected(endpoint, id, at: now)
+            if isIncoming { book.connected(endpoint, id, at: now) }
         }
         localityKnown(id, at: now)
         tellImports(to: id, at: now, into: &actions)
+        tellUplink(to: id, at: now, into: &actions)
         askMetadata(of: id, at: now, into: &actions)
         fill(id, at: now, into: &actions)
     }

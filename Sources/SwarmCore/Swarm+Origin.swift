@@ -47,7 +47,7 @@ extension Swarm {
     }
 
     private var wantsOrigin: Bool {
-        picker != nil && !isComplete && pausedUntil == nil && reader.isUsable
+        picker != nil && !isSatisfied && pausedUntil == nil && reader.isUsable
     }
 
     var originDeadline: Instant? {

@@ -85,7 +85,8 @@ extension Swarm {
         if distinct.count == 1 {
             // All of it came from one peer: the piece's hash is the proof.
             retry(piece, into: &actions)
-            ban(distinct[0], "sent a piece that does not match its hash", at: now, into: &actions)
+            let why = "sent a piece that does not match its hash"
+            ban(distinct[0], why, of: piece, at: now, into: &actions)
         } else if audits.contains(where: { $0.piece == piece }) {
             // Late blocks of others came into the exclusive download. The first failure is still
             // known.
@@ -179,7 +180,8 @@ extension Swarm {
             if !guilty.contains(sender) { guilty.append(sender) }
         }
         for sender in guilty {
-            ban(sender, "sent a block that does not match its leaf", at: now, into: &actions)
+            let why = "sent a block that does not match its leaf"
+            ban(sender, why, of: piece, at: now, into: &actions)
         }
     }
 

@@ -13,17 +13,23 @@ extension Swarm {
         guard case (let level, let barrenSince)?? = askable,
             let offers = picker?.offers(at: level), barrenSince != offers
         else { return }
-        let settings = settings
-        let asked = sessions.with(id) { ($0.need(settings, at: now), $0.pieces) }
-        guard case (let need, let pieces?)? = asked else { return }
+        let limits = limits
+        let asked = sessions.with(id) { ($0.need(limits, at: now), $0.pieces) }
+        guard case (let need, var pieces?)? = asked else { return }
         var (room, requests) = (need.bytes, need.requests)
+        if !pace.isSlow, sessions[id]?.isSlow == true {
+            guard sessions.with(id, { $0.pipeline.isEmpty }) == true else { return }
+            requests = min(requests, 1)
+            spareSlow(&pieces, at: level)
+        }
         while room > 0, requests > 0 {
             guard
                 let choice = picker?.next(
                     for: id,
                     having: pieces,
                     lengthMax: need.unit,
-                    at: level
+                    at: level,
+                    mayBegin: level >= domains.top || intents.own.count < importsMax
                 )
             else {
                 let offers = picker?.offers(at: level)
@@ -40,6 +46,20 @@ extension Swarm {
         }
     }
 
+    /// Leaves only what none but slow peers have that are as near.
+    private mutating func spareSlow(_ pieces: inout Bitfield, at level: Int) {
+        let slow = sessions.compactMap { session in
+            session.isSlow && session.placement?.level ?? -1 >= level ? session.pieces : nil
+        }
+        guard let scopes = picker?.scopes else { return }
+        for number in pieces.members {
+            let slowCount = slow.count { $0[bit: number] }
+            if scopes.holderCount(of: number, from: level) > slowCount {
+                pieces.remove(bit: number)
+            }
+        }
+    }
+
     private mutating func request(
         _ range: BlockRange,
         of id: ConnectionID,
@@ -52,10 +72,10 @@ extension Swarm {
 
     mutating func refillAll(at now: Instant, into actions: inout [SwarmAction]) {
         mustRefill = false
-        guard pausedUntil == nil, let offers = picker?.offers else { return }
+        guard pausedUntil == nil, let offers = picker?.offers() else { return }
         var snubbed: [ConnectionID] = []
         let hungry = sessions.ids { session in
-            guard session.isAskable, session.barrenSince != offers[session.level] else {
+            guard session.isAskable, session.barrenSince != offers.at(session.level) else {
                 return false
             }
             if session.pipeline.isSnubbed { snubbed.append(session.id) }
@@ -137,11 +157,11 @@ extension Swarm {
         except owner: ConnectionID,
         at now: Instant
     ) -> ConnectionID? {
-        let settings = settings
+        let limits = limits
         func takesMore(_ session: inout PeerSession) -> Bool {
             session.level >= level && session.isAskable && !session.pipeline.isSnubbed
                 && !session.pipeline.isQueued && session.has(piece)
-                && session.need(settings, at: now).bytes > 0
+                && session.need(limits, at: now).bytes > 0
         }
         var best: (level: Int, id: ConnectionID)?
         _ = sessions.contains { session in
@@ -180,6 +200,7 @@ extension Swarm {
         }
         switch result {
         case .stored:
+            noLongerIdle()
             cancelElsewhere(range, except: id, at: now, into: &actions)
             picker?.markReceived(range)
         case .discarded:
@@ -234,12 +255,21 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         for id in sessions.ids(where: { !$0.pipeline.isEmpty }) {
-            let ranges = sessions[id]?.pipeline.requests.map(\.range).filter { $0.piece == piece }
-            for range in ranges ?? [] {
-                _ = sessions[id]?.pipeline.giveUp(range)
-                giveBack(range, from: id)
-                send(.cancel(RawBlock(range)), to: id, at: now, into: &actions)
-            }
+            cancel(piece, of: id, at: now, into: &actions)
+        }
+    }
+
+    mutating func cancel(
+        _ piece: PieceIndex,
+        of id: ConnectionID,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        let ranges = sessions[id]?.pipeline.requests.map(\.range).filter { $0.piece == piece }
+        for range in ranges ?? [] {
+            _ = sessions[id]?.pipeline.giveUp(range)
+            giveBack(range, from: id)
+            send(.cancel(RawBlock(range)), to: id, at: now, into: &actions)
         }
     }
 

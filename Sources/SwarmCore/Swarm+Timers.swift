@@ -14,11 +14,13 @@ extension Swarm {
         if housekeepingAt <= now {
             housekeepingAt = now + Self.housekeepingInterval
             for id in sessions.keys { inspect(id, at: now, into: &actions) }
+            believeAgain(at: now, into: &actions)
             for id in sessions.keys { updatePlacement(id, at: now) }
             reviewSlots(at: now, into: &actions)
+            reviewPace(at: now, into: &actions)
             reviewImports(at: now)
             moveQueued(at: now, into: &actions)
-            growImpatient(at: now)
+            growImpatient(at: now, into: &actions)
             helpInEndgame(at: now, into: &actions)
         }
         if rechokeAt <= now {
@@ -30,7 +32,8 @@ extension Swarm {
     }
 
     private mutating func expireHashes(at now: Instant, into actions: inout [SwarmAction]) {
-        if metadata.expire(at: now) || metadata.source == nil {
+        let hasExpired = metadata.expire(at: now)
+        if content == nil, hasExpired || metadata.source == nil {
             for id in sessions.keys { askMetadata(of: id, at: now, into: &actions) }
         }
         guard !layers.isComplete || !audits.isEmpty else { return }
@@ -46,28 +49,56 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        if sessions[id]?.endRefusal(at: now) == true { mustRefill = true }
-        guard let session = sessions[id] else { return }
-        if now - session.lastReceivedAt >= settings.idleCloseAfter {
-            close(id, .idle, at: now, into: &actions)
-        } else if let since = session.uploads.progressAt, session.uploads.isInTransport,
-            now - since >= settings.uploadStallCloseAfter
-        {
-            close(id, .notReading, at: now, into: &actions)
-        } else if !session.pipeline.isEmpty, now - silentSince(session) >= settings.snubAfter {
-            snub(id, at: now, into: &actions)
-        } else if owesNotice(session, at: now) {
-            sessions[id]?.noticedAt = now
+        let (settings, queuedMax) = (settings, queuedMax)
+        let found = sessions.with(id) { session in
+            (session.endRefusal(at: now), Self.finding(session, settings, queuedMax, now))
+        }
+        guard let (isRefusalOver, finding) = found else { return }
+        if isRefusalOver { mustRefill = true }
+        switch finding {
+        case .fine: break
+        case .hopeless(let cause): close(id, cause, at: now, into: &actions)
+        case .silent: snub(id, at: now, into: &actions)
+        case .owesNotice:
+            sessions.with(id) { $0.noticedAt = now }
             send(.keepAlive, to: id, at: now, into: &actions)
-        } else if now - session.lastSentAt >= settings.keepAliveInterval {
-            send(.keepAlive, to: id, at: now, into: &actions)
+        case .owesSign: send(.keepAlive, to: id, at: now, into: &actions)
         }
     }
 
-    /// One of ours waits for its turn, and has not heard so for a while.
-    private func owesNotice(_ session: PeerSession, at now: Instant) -> Bool {
-        guard session.isOurs, let since = session.uploads.waitsSince else { return false }
-        return now - max(since, session.noticedAt ?? since) >= settings.scheduler.queuedNotice
+    /// What the time that has passed means for a connection.
+    private enum Finding {
+        case fine
+        case hopeless(CloseCause)
+        case silent
+        /// One of ours waits for its turn, and has not heard so for a while.
+        case owesNotice
+        case owesSign
+    }
+
+    private static func finding(
+        _ session: PeerSession,
+        _ settings: SwarmSettings,
+        _ queuedMax: Duration,
+        _ now: Instant
+    ) -> Finding {
+        if now - session.lastReceivedAt >= settings.idleCloseAfter { return .hopeless(.idle) }
+        if let since = session.uploads.progressAt, session.uploads.isInTransport,
+            now - since >= settings.uploadStallCloseAfter
+        {
+            return .hopeless(.notReading)
+        }
+        if !session.pipeline.isEmpty,
+            now - session.pipeline.silentSince(queuedMax) >= settings.snubAfter
+        {
+            return .silent
+        }
+        if session.isOurs, let since = session.uploads.waitsSince,
+            now - max(since, session.noticedAt ?? since) >= settings.scheduler.queuedNotice
+        {
+            return .owesNotice
+        }
+        return now - session.lastSentAt >= settings.keepAliveInterval ? .owesSign : .fine
     }
 
     private func silentSince(_ session: PeerSession) -> Instant {
@@ -109,7 +140,7 @@ extension Swarm {
                 session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
             else { continue }
             guard session.level >= min(1, domains.top) else { continue }
-            let unit = session.requestLength(settings, at: now)
+            let unit = session.requestLength(limits, at: now)
             let overdue = overdueRequest(having: pieces, lengthMax: unit, at: now)
             guard let overdue, picker.activePiece(overdue.piece)?.isExclusive == false,
                 picker.scopes.permits(overdue.piece.number, at: session.level),

@@ -8,9 +8,18 @@ package import SwarmModel
 /// to send a tick. It names bytes and never holds any.
 package struct Swarm: Sendable {
     package let settings: SwarmSettings
+    let limits: RequestLimits
     package let me: PeerID
 
-    package internal(set) var content: SwarmContent?
+    package internal(set) var content: SwarmContent? {
+        didSet {
+            geometry = content?.geometry
+            isPart = content?.isPart ?? false
+        }
+    }
+    // Of the content: on their own, so that reading them at every event copies nothing else.
+    package private(set) var geometry: PieceGeometry?
+    private(set) var isPart = false
     package internal(set) var picker: PiecePicker?
     var sessions = SessionTable()
     package internal(set) var book: PeerBook
@@ -24,6 +33,7 @@ package struct Swarm: Sendable {
     /// Files whose piece layer is not known yet: none of their pieces may be begun.
     var layersAwaited: [FileIndex] = []
     var departed = DepartedSenders()
+    var doubts = DoubtBook()
     var reader: OriginReader
     var random: SeededRandom
 
@@ -57,6 +67,11 @@ package struct Swarm: Sendable {
     /// Connections with requests of which none is with the transport.
     var uploadsWaiting: OrderedSet<ConnectionID> = []
     var uplink: UplinkMeter
+    /// What the neighbours have heard of this host's uplink.
+    var pace = SelfPace()
+    /// Imports that may be under way at once: one more for each that is done, so that a host whose
+    /// downlink is narrow has not promised hundreds by the time that it knows.
+    var importsMax = SchedulerSettings.importsAtStart
     package internal(set) var roster: Roster
     package internal(set) var domains: Domains
     /// Nil until the pieces are known.
@@ -67,6 +82,8 @@ package struct Swarm: Sendable {
     var settledAt: Instant?
     /// Since when nothing is asked of anybody; nil while something is.
     var idleSince: Instant?
+    /// How long it was so before, since something last came.
+    var idleBefore = Duration.zero
     /// Where the next round of patience begins.
     var patienceCursor = 0
     var intents: IntentBook
@@ -97,6 +114,7 @@ package struct Swarm: Sendable {
         var random = random
         self.me = me
         self.settings = settings
+        limits = RequestLimits(settings)
         ledger = Ledger(at: settings.locality)
         book = PeerBook(settings: settings, random: random.fork())
         whereabouts = Whereabouts(countMax: settings.knownPeersMax)
@@ -117,10 +135,11 @@ package struct Swarm: Sendable {
         rechokeAt = now + settings.rechokeInterval
     }
 
-    package var geometry: PieceGeometry? { content?.geometry }
     /// Payload bytes sent to peers.
     package var uploadedBytes: Int { ledger.sent.totalBytes }
     package var isComplete: Bool { picker?.isComplete ?? false }
+    /// Nothing is wanted of anybody: it is complete, or holds a part and no more.
+    package var isSatisfied: Bool { isComplete || isPart }
     /// Every file is sealed: the view may appear.
     package var isSealed: Bool { content != nil && files.isAllSealed }
 

@@ -115,6 +115,8 @@ package struct SwarmContent: Hashable, Sendable {
     package var verified: Bitfield
     /// Files of ``verified`` pieces only that are sealed already.
     package var sealed: [FileIndex]
+    /// What is not ``verified`` is not wanted either: somebody else publishes it.
+    package var isPart: Bool
     /// Files with the same root as an earlier one: their pieces come with the earlier file's.
     package var duplicates: [DuplicateFile]
     /// Files whose piece layer must be fetched first, with the requests that fetch it.
@@ -130,6 +132,7 @@ package struct SwarmContent: Hashable, Sendable {
         geometry: PieceGeometry,
         verified: Bitfield,
         sealed: [FileIndex] = [],
+        isPart: Bool = false,
         duplicates: [DuplicateFile] = [],
         missingLayers: [MissingLayer] = [],
         urgent: [PieceIndex] = [],
@@ -140,6 +143,7 @@ package struct SwarmContent: Hashable, Sendable {
         self.geometry = geometry
         self.verified = verified
         self.sealed = sealed
+        self.isPart = isPart
         self.duplicates = duplicates
         self.missingLayers = missingLayers
         self.urgent = urgent

@@ -18,6 +18,8 @@ package struct SwarmSettings: Hashable, Sendable {
     /// A ban for proven wrong bytes; doubled for each further one, up to the longest.
     package var banDuration = Duration.seconds(600)
     package var banDurationMax = Duration.seconds(3600)
+    /// How long after its ban a peer is not asked for the piece that it sent wrong.
+    package var doubtDuration = Duration.seconds(3600)
     /// Silence after which a keep-alive is sent (BEP 3 closes after 120 s).
     package var keepAliveInterval = Duration.seconds(60)
     /// Silence after which a connection is closed.

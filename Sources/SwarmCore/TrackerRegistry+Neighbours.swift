@@ -54,8 +54,10 @@ extension TrackerRegistry.Swarm {
             }
         }
         let start = Int.random(in: 0..<all.count, using: &random)
+        // In a fleet that has finished, a seed finds nobody of use, and need not look at everybody.
+        let most = isSeed ? min(count, 1 + all.count - seedCount) : count
         for step in 0..<all.count {
-            guard chosen.count < count else { return }
+            guard chosen.count < most else { return }
             consider(all[(start + step) % all.count])
         }
     }

@@ -16,10 +16,12 @@ extension TrackerRegistry {
             endpoints: [],
             locality: request.locality ?? .unknown,
             generation: request.generation ?? 0,
-            isSeed: request.left == 0
+            isSeed: request.left == 0,
+            isPart: request.left != 0 && request.part != nil
         )
         var peer = Peer(key: request.key, entry: entry, isOurs: isOurs, expiry: .origin)
         peer.rate = request.uplinkBytesPerSecond
+        peer.part = request.part
         if let former {
             peer.entry.rating = former.entry.rating
             peer.ownWeight = former.entry.rating.weight

@@ -6,6 +6,8 @@ package struct TrackerMember: Hashable, Sendable {
     package var entry: RosterEntry
     /// Sends our keys; other clients do not.
     package var isOurs: Bool
+    /// The part of the version that it publishes; nil when it does not publish.
+    package var part: PartNumber?
     /// Until it is forgotten, unless it announces.
     package var remaining: Duration
 }
@@ -30,10 +32,29 @@ extension TrackerRegistry {
                 TrackerMember(
                     entry: peer.entry,
                     isOurs: peer.isOurs,
+                    part: peer.part,
                     remaining: max(.zero, peer.expiry - now)
                 )
             }
             .sorted { $0.entry.peer < $1.entry.peer }
+    }
+
+    /// How many peers have each piece, as far as they have said so: those that are complete, and
+    /// those that publish parts as often as all parts of one division are there.
+    package func holderCount(of swarm: SwarmID) -> Int {
+        guard let swarm = swarms[swarm] else { return 0 }
+        let parts = swarm.peers.values.lazy.filter(\.entry.isPart).compactMap(\.part).sorted()
+        var whole = 0
+        var rest = parts[...]
+        while let first = rest.first {
+            let division = rest.prefix { $0.count == first.count }
+            rest = rest[division.endIndex...]
+            let copies = (1...first.count).map { number in
+                division.count { $0.number == number }
+            }
+            whole += copies.min() ?? 0
+        }
+        return swarm.seedCount + whole
     }
 
     /// The counts of one swarm; nil when there is no such swarm.

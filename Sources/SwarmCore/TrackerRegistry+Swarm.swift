@@ -14,6 +14,8 @@ extension TrackerRegistry {
         var isOurs: Bool
         /// What it has said that it can send, in bytes a second.
         var rate: UInt64?
+        /// Set when it publishes: the part that it holds.
+        var part: PartNumber?
         /// The weight that it is told of itself: that of its last announce. It ranks itself by the
         /// new one when the others have heard of it.
         var ownWeight = UplinkRating.unmeasured.weight

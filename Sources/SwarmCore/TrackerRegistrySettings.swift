@@ -23,7 +23,7 @@ package struct TrackerRegistrySettings: Hashable, Sendable {
     /// Swarms at once. The next one is refused: more would let one client fill the memory.
     package var swarmCountMax: Int = 4096
     /// Peers in one swarm. Bounds the time of one announce, which looks at each peer at worst.
-    package var peersPerSwarmMax: Int = 8192
+    package var peersPerSwarmMax: Int = 16_384
     /// Peers of all swarms together: 64 Ki of them are about 32 MiB.
     package var peerCountMax: Int = 65_536
     /// Peers in one answer, however many were asked for. A compact one is 6 or 18 bytes.

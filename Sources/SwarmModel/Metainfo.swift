@@ -18,6 +18,15 @@ package struct FileEntry: Hashable, Sendable {
     }
 
     package var joinedPath: String { path.joined(separator: "/") }
+
+    /// File-tree order, that of nested bencoded dictionaries: component by component, by raw bytes.
+    package static func precedes(_ a: [String], _ b: [String]) -> Bool {
+        for (left, right) in zip(a, b) {
+            if left.utf8.elementsEqual(right.utf8) { continue }
+            return left.utf8.lexicographicallyPrecedes(right.utf8)
+        }
+        return a.count < b.count
+    }
 }
 
 /// The description of a version that its info-hash covers (BEP 52 `info`), with the exact bytes
@@ -88,6 +97,8 @@ package struct Metainfo: Hashable, Sendable {
     package var reference: ModelReference?
     /// Where the files also lie: `url-list` (BEP 19) and our key, outside `info`.
     package var origins: [OriginLocation]
+    /// Set when this is a part of a version and not the whole (our key, outside `info`).
+    package var part: PartLabel?
 
     package init(
         info: VersionInfo,
@@ -96,7 +107,8 @@ package struct Metainfo: Hashable, Sendable {
         comment: String? = nil,
         createdBy: String? = nil,
         reference: ModelReference? = nil,
-        origins: [OriginLocation] = []
+        origins: [OriginLocation] = [],
+        part: PartLabel? = nil
     ) {
         self.info = info
         self.pieceLayers = pieceLayers
@@ -105,5 +117,6 @@ package struct Metainfo: Hashable, Sendable {
         self.createdBy = createdBy
         self.reference = reference
         self.origins = origins
+        self.part = part
     }
 }

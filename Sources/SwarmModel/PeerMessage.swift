@@ -51,6 +51,8 @@ package enum PeerMessage: Hashable, Sendable {
     case uploadOnly(Bool)
     /// shoal_intent.
     case intent(ImportIntent)
+    /// shoal_uplink.
+    case uplink(UplinkReport)
     // BEP 52
     case hashRequest(HashRange)
     case hashes(HashRange, [Digest])
@@ -78,6 +80,20 @@ package struct ImportIntent: Hashable, Sendable {
         self.level = level
         self.lifetime = lifetime
         self.pieces = pieces
+    }
+}
+
+/// What a peer says of its own uplink (shoal_uplink): its neighbours compare theirs with it, and
+/// rank it last while it is slow.
+package struct UplinkReport: Hashable, Sendable {
+    /// Measured while more was asked of the peer than it could send.
+    package var bytesPerSecond: UInt64
+    /// Much less than its neighbours send: others are to import.
+    package var isSlow: Bool
+
+    package init(bytesPerSecond: UInt64, isSlow: Bool) {
+        self.bytesPerSecond = bytesPerSecond
+        self.isSlow = isSlow
     }
 }
 
@@ -120,6 +136,7 @@ package struct ExtendedHandshake: Hashable, Sendable {
     package var doesNotHaveID: UInt8?
     package var uploadOnlyID: UInt8?
     package var intentID: UInt8?
+    package var uplinkID: UInt8?
     /// `v`: the client's name.
     package var client: String?
     /// `p`: the port on which the sender listens.
@@ -140,6 +157,7 @@ package struct ExtendedHandshake: Hashable, Sendable {
         doesNotHaveID: UInt8? = nil,
         uploadOnlyID: UInt8? = nil,
         intentID: UInt8? = nil,
+        uplinkID: UInt8? = nil,
         client: String? = nil,
         listenPort: UInt16? = nil,
         requestQueueLength: Int? = nil,
@@ -153,6 +171,7 @@ package struct ExtendedHandshake: Hashable, Sendable {
         self.doesNotHaveID = doesNotHaveID
         self.uploadOnlyID = uploadOnlyID
         self.intentID = intentID
+        self.uplinkID = uplinkID
         self.client = client
         self.listenPort = listenPort
         self.requestQueueLength = requestQueueLength
@@ -175,4 +194,6 @@ package enum LocalExtensionID {
     package static let uploadOnly: UInt8 = 3
     /// shoal_intent.
     package static let intent: UInt8 = 4
+    /// shoal_uplink.
+    package static let uplink: UInt8 = 5
 }

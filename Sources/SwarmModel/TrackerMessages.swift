@@ -26,6 +26,9 @@ package struct AnnounceRequest: Hashable, Sendable {
     package var generation: UInt64?
     /// What the sender can send, in bytes a second; nil when it has not been measured (`shoal_up`).
     package var uplinkBytesPerSecond: UInt64?
+    /// Set by those that publish: which part of the version they hold, and that they will never
+    /// fetch the rest (`shoal_part`).
+    package var part: PartNumber?
     /// The roster epoch that the sender has; nil when it wants no roster.
     package var rosterEpoch: RosterEpoch?
 
@@ -44,6 +47,7 @@ package struct AnnounceRequest: Hashable, Sendable {
         locality: Locality? = nil,
         generation: UInt64? = nil,
         uplinkBytesPerSecond: UInt64? = nil,
+        part: PartNumber? = nil,
         rosterEpoch: RosterEpoch? = nil
     ) {
         self.swarm = swarm
@@ -60,6 +64,7 @@ package struct AnnounceRequest: Hashable, Sendable {
         self.locality = locality
         self.generation = generation
         self.uplinkBytesPerSecond = uplinkBytesPerSecond
+        self.part = part
         self.rosterEpoch = rosterEpoch
     }
 }
@@ -86,6 +91,8 @@ package struct RosterEntry: Hashable, Sendable {
     package var generation: UInt64
     /// Has every piece.
     package var isSeed: Bool
+    /// Has some of the pieces and will never fetch the others.
+    package var isPart: Bool
     package var rating: UplinkRating
 
     package init(
@@ -94,6 +101,7 @@ package struct RosterEntry: Hashable, Sendable {
         locality: Locality,
         generation: UInt64,
         isSeed: Bool,
+        isPart: Bool = false,
         rating: UplinkRating = .unmeasured
     ) {
         self.rating = rating
@@ -102,6 +110,7 @@ package struct RosterEntry: Hashable, Sendable {
         self.locality = locality
         self.generation = generation
         self.isSeed = isSeed
+        self.isPart = isPart
     }
 }
 

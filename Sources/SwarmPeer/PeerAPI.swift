@@ -112,9 +112,14 @@ package struct PeerAPI: Service {
     private func router() -> Router<BasicRequestContext> {
         let router = Router()
         router.add(middleware: PeerErrors())
+        router.add(middleware: OwnSiteMiddleware())
         router.get("healthz") { _, _ in try JSONReply.response(["status": "ok"]) }
         router.get("readyz") { _, _ in try await readiness() }
-        router.get("metrics") { _, _ in await node.metrics().response }
+        router.get("metrics") { _, _ in
+            var text = await node.metrics()
+            HostMetrics.add(await host.status, await host.counters, to: &text)
+            return text.response
+        }
         router.get("v1/status") { _, _ in try JSONReply.response(await nodeStatus()) }
         let one: RouterPath = "v1/versions/:organisation/:model/:version"
         router.get(one) { _, context in

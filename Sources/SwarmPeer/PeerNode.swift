@@ -239,6 +239,8 @@ package actor PeerNode {
         lookup.remove(swarm)
         await driver.stop()
         await driver.ended()
+        // This function and its callers have the driver until they return.
+        await driver.letGo()
         await release(of: driver.infoHash)
     }
 
@@ -264,11 +266,14 @@ package actor PeerNode {
         )
     }
 
-    /// Serves a version from the directory that it was published from, without copying a byte.
+    /// Serves a version from the directory that it was published from, without copying a byte: all
+    /// of it, or one of several parts, whose files have the paths in `paths`.
     package func serve(
         _ metainfo: Metainfo,
         as reference: ModelReference?,
-        from directory: FilePath
+        from directory: FilePath,
+        part: PartNumber = .whole,
+        paths: Set<[String]>? = nil
     ) async throws -> SwarmDriver {
         if let driver = try open(metainfo.info.infoHash) { return driver }
         let store = store
@@ -276,7 +281,8 @@ package actor PeerNode {
             try store.holding(
                 of: metainfo.info,
                 layers: metainfo.pieceLayers,
-                seedingFrom: directory
+                seedingFrom: directory,
+                isHere: { entry in paths.map { $0.contains(entry.path) } ?? true }
             )
         }
         return try await start(
@@ -289,7 +295,7 @@ package actor PeerNode {
                 layers: metainfo.pieceLayers
             ),
             peers: [],
-            isServedInPlace: true
+            publishes: part
         )
     }
 
@@ -404,7 +410,7 @@ package actor PeerNode {
         files: VersionFiles?,
         peers: [Endpoint],
         origins: [OriginLocation] = [],
-        isServedInPlace: Bool = false
+        publishes part: PartNumber? = nil
     ) async throws -> SwarmDriver {
         let store = store
         let own = settings.trackers.compactMap { TrackerAddress($0)?.announceURL }
@@ -413,7 +419,7 @@ package actor PeerNode {
             reference: reference,
             trackers: (own.isEmpty ? [] : [own]) + trackers,
             files: files,
-            isServedInPlace: isServedInPlace,
+            publishes: part,
             origins: accesses(to: origins, of: infoHash, trackers: trackers),
             around: surroundings(),
             makeFiles: { info in

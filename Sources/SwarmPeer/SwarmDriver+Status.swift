@@ -110,7 +110,14 @@ extension SwarmDriver {
         }
     }
 
-    private func named(_ pieces: [PieceIndex]) -> [MissingPieces] {
+    /// What the connected peers have said that they have.
+    package var holdings: [(peer: PeerID, pieces: Bitfield)] {
+        swarm.connections.compactMap { session in
+            session.pieces.map { (peer: session.facts.peer, pieces: $0) }
+        }
+    }
+
+    package func named(_ pieces: [PieceIndex]) -> [MissingPieces] {
         guard let info = files?.info else { return [] }
         return MissingPieces.runs(of: pieces, info.geometry) { info.entry(of: $0).joinedPath }
     }

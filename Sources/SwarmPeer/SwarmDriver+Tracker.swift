@@ -7,7 +7,7 @@ import SwarmRuntime
 extension SwarmDriver {
     /// Makes the announce that is due, if any.
     func pollAnnouncer() {
-        announcer.wantsPeersSooner = swarm.connections.isEmpty && !swarm.isComplete
+        announcer.wantsPeersSooner = swarm.connections.isEmpty && !swarm.isSatisfied
         guard let order = announcer.poll(at: clock.now) else { return }
         jobs.announces.add(order)
     }
@@ -48,6 +48,7 @@ extension SwarmDriver {
             locality: around.settings.locality,
             generation: around.settings.generation,
             uplinkBytesPerSecond: swarm.uplinkBytesPerSecond.map { UInt64(max(0, $0)) },
+            part: publishes,
             rosterEpoch: rosterEpochs[order.url] ?? RosterEpoch.none
         )
     }

@@ -96,7 +96,9 @@ package actor SwarmDriver {
     let origins: Origins
     /// Ends the reads that are under way.
     var readStops: [ConnectionID: AsyncStream<Void>.Continuation] = [:]
-    let isServedInPlace: Bool
+    /// What this peer publishes of the version, from its directory; nil when it fetches.
+    let publishes: PartNumber?
+    nonisolated var isServedInPlace: Bool { publishes != nil }
 
     var outcome: Outcome = .running
     private let outcomes = AsyncStream.makeStream(of: Outcome.self)
@@ -134,7 +136,7 @@ package actor SwarmDriver {
         reference: ModelReference?,
         trackers: [[String]],
         files: VersionFiles?,
-        isServedInPlace: Bool,
+        publishes part: PartNumber?,
         origins: Origins = Origins(),
         around: Surroundings,
         makeFiles: @escaping @Sendable (VersionInfo) throws -> VersionFiles
@@ -145,7 +147,7 @@ package actor SwarmDriver {
         names = reference.map { [$0] } ?? []
         self.around = around
         self.makeFiles = makeFiles
-        self.isServedInPlace = isServedInPlace
+        publishes = part
         self.origins = origins
         loop = around.group.next()
         logger = around.logger
@@ -189,6 +191,9 @@ package actor SwarmDriver {
         guard !hasEnded else { return }
         await withCheckedContinuation { endWaiters.append($0) }
     }
+
+    /// Lets go of the version's files, after ``ended()``.
+    func letGo() { gate.close() }
 
     /// Commits what is verified, tells the tracker, closes the connections and ends ``run()``.
     package func stop() async {

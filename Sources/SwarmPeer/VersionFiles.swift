@@ -30,6 +30,7 @@ package final class VersionFiles: Sendable {
             geometry: geometry,
             verified: holding.verified,
             sealed: geometry.files.filter { holding.isSealed($0) },
+            isPart: holding.isPart,
             duplicates: duplicates,
             missingLayers: missing.map { MissingLayer(file: $0.file, requests: $0.requests) },
             urgent: urgentPieces(),

@@ -11,6 +11,8 @@ package final class VersionGate: Sendable {
 
     package var files: VersionFiles? { current.withLock { $0 } }
     func open(_ files: VersionFiles) { current.withLock { $0 = files } }
+    /// Lets go of the files, whoever still has the gate.
+    func close() { current.withLock { $0 = nil } }
 
     struct NoMetadata: Error {}
 }

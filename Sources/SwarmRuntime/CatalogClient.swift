@@ -56,7 +56,7 @@ package struct CatalogClient: Sendable {
         package init() {}
     }
 
-    private let tracker: TrackerAddress
+    let tracker: TrackerAddress
     private let token: String?
     private let http: HTTPRequests
 
@@ -77,7 +77,11 @@ package struct CatalogClient: Sendable {
 
     /// Publishes a `.torrent` file. A version that is there with the same info-hash stays as it is.
     package func put(_ reference: ModelReference, _ torrent: [UInt8]) async throws -> CatalogEntry {
-        var request = HTTPClientRequest(url: tracker.url(of: reference))
+        try await put(torrent, to: tracker.url(of: reference))
+    }
+
+    func put<T: Decodable>(_ torrent: [UInt8], to url: String) async throws -> T {
+        var request = HTTPClientRequest(url: url)
         request.method = .PUT
         request.headers.add(name: "content-type", value: "application/x-bittorrent")
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
@@ -99,7 +103,7 @@ package struct CatalogClient: Sendable {
 
     // MARK: Requests
 
-    private func decoded<T: Decodable>(_ request: HTTPClientRequest) async throws -> T {
+    func decoded<T: Decodable>(_ request: HTTPClientRequest) async throws -> T {
         try await http.decoded(request)
     }
 

@@ -3,13 +3,16 @@ package import Logging
 package import NIOCore
 
 extension HTTPServerBuilder {
-    /// HTTP/1.1 whose connections may be accepted while the server stops.
+    /// HTTP/1.1 whose connections may be accepted while the server stops. With `groups`, whoever
+    /// has made them serves the connections; a server of few needs none.
     package static func stoppable(
-        configuration: HTTP1Channel.Configuration = .init()
+        configuration: HTTP1Channel.Configuration = .init(),
+        groups: ConnectionGroups? = nil
     ) -> HTTPServerBuilder {
         .init { responder in
             StoppableHTTPChannel(
-                base: HTTP1Channel(responder: responder, configuration: configuration)
+                base: HTTP1Channel(responder: responder, configuration: configuration),
+                groups: groups
             )
         }
     }
@@ -21,9 +24,11 @@ extension HTTPServerBuilder {
 /// asynchronous channel that is let go of unfinished traps the process (swift-nio issue 3481).
 package struct StoppableHTTPChannel: ServerChildChannel {
     private let base: HTTP1Channel
+    private let groups: ConnectionGroups?
 
-    package init(base: HTTP1Channel) {
+    package init(base: HTTP1Channel, groups: ConnectionGroups? = nil) {
         self.base = base
+        self.groups = groups
     }
 
     /// An accepted connection; closed when it is let go of before it was served.
@@ -55,6 +60,7 @@ package struct StoppableHTTPChannel: ServerChildChannel {
     }
 
     package func handle(value: Value, logger: Logger) async {
-        await base.handle(value: value.take(), logger: logger)
+        guard let groups else { return await base.handle(value: value.take(), logger: logger) }
+        groups.add { [base] in await base.handle(value: value.take(), logger: logger) }
     }
 }

@@ -15,6 +15,8 @@ final class Content: Sendable {
         case blob
         /// Served in place; the file must keep this identity.
         case source(FilePath, SourceIdentity)
+        /// Not here and not to come: the version is served in place, and somebody else has this.
+        case elsewhere
     }
 
     struct State: Sendable {
@@ -89,7 +91,7 @@ final class Content: Sendable {
 
     var blockCount: Int { Self.blocks(0..<length).upperBound }
     var home: Home { state.withLock { $0.home } }
-    var isSealed: Bool { home != .partial }
+    var isSealed: Bool { home != .partial && home != .elsewhere }
     /// Fills without a journal, because another open version fills the same content.
     var isPrivatePartial: Bool { journal == nil && home == .partial }
 
@@ -106,12 +108,19 @@ final class Content: Sendable {
     }
 
     func holds(_ blocks: Range<Int>) -> Bool {
-        state.withLock { $0.home != .partial || $0.claimed.covers(blocks) }
+        state.withLock { state in
+            switch state.home {
+            case .partial: state.claimed.covers(blocks)
+            case .blob, .source: true
+            case .elsewhere: false
+            }
+        }
     }
 
     /// Bytes known to be here and right.
     var verifiedByteCount: Int {
         state.withLock { state in
+            guard state.home != .elsewhere else { return 0 }
             guard state.home == .partial else { return length }
             return state.claimed.ranges.reduce(0) { $0 + bytes($1).count }
         }
@@ -128,12 +137,21 @@ final class Content: Sendable {
                 case .partial: try openPartial()
                 case .blob: try open(blob, .read)
                 case .source(let path, _): try open(path, .followed)
+                case .elsewhere: throw notHere
                 }
             state.file = file
             return (file, state.home)
         }
         if case .source(let path, let identity) = home { try identity.check(file, path) }
         return file
+    }
+
+    private var notHere: StorageError {
+        StorageError(
+            .sourceChanged,
+            "the file with root \(root) is not among those published here; get it from the peer "
+                + "that publishes its part"
+        )
     }
 
     private func open(
@@ -193,6 +211,7 @@ final class Content: Sendable {
         in piece: Piece,
         _ state: inout State
     ) throws(StorageError) -> (OpenFile, [Range<Int>])? {
+        if state.home == .elsewhere { throw notHere }
         let isCommitted = state.home != .partial || state.claimed.covers(piece.blocks)
         if isCommitted {
             // A file with a twin may still receive what has just become verified through the twin.

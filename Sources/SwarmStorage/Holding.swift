@@ -60,6 +60,9 @@ package final class Holding: Sendable {
         return contents[group].isSealed
     }
 
+    /// Some files are served by somebody else and will never be here.
+    package var isPart: Bool { contents.contains { $0.home == .elsewhere } }
+
     /// Adds a piece layer that came from a peer and was checked against its root.
     package func supply(_ layer: PieceLayer) { layers.withLock { $0[layer.root] = layer } }
 

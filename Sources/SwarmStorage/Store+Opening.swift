@@ -39,24 +39,29 @@ extension Store {
 
     /// Opens a version to serve it in place from the directory that it was published from. Nothing
     /// is copied. Each file is looked at now, and again before each read: one that has changed
-    /// since is refused by name.
+    /// since is refused by name. Of a version that several nodes publish in parts, `isHere` says
+    /// which files are in this directory.
     package func holding(
         of info: VersionInfo,
         layers: [PieceLayer],
-        seedingFrom directory: FilePath
+        seedingFrom directory: FilePath,
+        isHere: (FileEntry) -> Bool = { _ in true }
     ) throws(StorageError) -> Holding {
         try PathRules.check(info)
         let files = FilesByContent(info)
         var contents: [Content] = []
         for group in files.groups {
             var first: (FilePath, SourceIdentity)?
-            for file in group.files {
+            for file in group.files where isHere(info.entry(of: file)) {
                 let path = directory.appending(info.entry(of: file).joinedPath)
                 let identity = try sourceIdentity(path, length: group.length)
                 first = first ?? (path, identity)
             }
-            guard let (path, identity) = first else { preconditionFailure("a content of no file") }
-            contents.append(source(group, path, identity))
+            if let (path, identity) = first {
+                contents.append(inPlace(group, path, .source(path, identity)))
+            } else {
+                contents.append(inPlace(group, directory, .elsewhere))
+            }
         }
         let opened = contents
         let number = state.withLock { state in
@@ -109,10 +114,10 @@ extension Store {
         return BlockSet()
     }
 
-    private func source(
+    private func inPlace(
         _ group: FilesByContent.Group,
         _ path: FilePath,
-        _ identity: SourceIdentity
+        _ home: Content.Home
     ) -> Content {
         Content(
             root: group.root,
@@ -123,7 +128,7 @@ extension Store {
             journal: nil,
             partial: path,
             isShared: group.files.count > 1,
-            state: Content.State(home: .source(path, identity), claimed: BlockSet())
+            state: Content.State(home: home, claimed: BlockSet())
         )
     }
 

@@ -12,12 +12,16 @@ struct CatalogDriver: Sendable {
     private let uploadsMax: Int
     /// The info-hashes of published versions, which never change.
     private let known: Locked<[ModelReference: InfoHash]>
+    /// What was last found of versions of which some parts are in; whoever waits for the others
+    /// asks every second.
+    private let knownParts: Locked<[ModelReference: PartsState]>
 
     init(store: CatalogStore, uploadsMax: Int) {
         self.store = store
         self.uploadsMax = uploadsMax
         uploads = Locked(0)
         known = Locked([:])
+        knownParts = Locked([:])
     }
 
     var isUsable: Bool { get async throws { try await onDisk { $0.isUsable } } }
@@ -50,11 +54,61 @@ struct CatalogDriver: Sendable {
 
     func put(_ reference: ModelReference, _ bytes: [UInt8]) async throws -> CatalogStore.Outcome {
         let outcome = try await onDisk { try $0.put(reference, bytes) }
+        knownParts.withLock { $0[reference] = nil }
         switch outcome {
         case .created(let hash), .unchanged(let hash): remember(hash, of: reference)
         case .conflict, .full: break
         }
         return outcome
+    }
+
+    // MARK: Parts
+
+    func putPart(
+        _ reference: ModelReference,
+        number: Int,
+        _ bytes: [UInt8],
+        replacing: Bool
+    ) async throws -> CatalogStore.PartOutcome {
+        let outcome = try await onDisk {
+            try $0.putPart(reference, number: number, bytes, replacing: replacing)
+        }
+        switch outcome {
+        case .kept(let state, _): knownParts.withLock { $0[reference] = state }
+        case .whole(let hash, _):
+            knownParts.withLock { $0[reference] = nil }
+            remember(hash, of: reference)
+        case .full: break
+        }
+        return outcome
+    }
+
+    /// Nil when no part is here, or the version is published.
+    func parts(of reference: ModelReference) async throws -> PartsState? {
+        if let known = knownParts.withLock({ $0[reference] }) { return known }
+        let state = try await onDisk { try $0.parts(of: reference) }
+        if let state { knownParts.withLock { $0[reference] = state } }
+        return state
+    }
+
+    /// Those of which some parts are in, in order. One that cannot be read is left out.
+    func unfinished() async throws -> [(reference: ModelReference, state: PartsState)] {
+        var result: [(reference: ModelReference, state: PartsState)] = []
+        for reference in try await onDisk({ $0.unfinished() }) {
+            guard let state = try? await parts(of: reference) else { continue }
+            result.append((reference, state))
+        }
+        return result
+    }
+
+    /// Why a version cannot be had, for whoever asked for it.
+    func absence(of reference: ModelReference) async -> String {
+        guard let state = try? await parts(of: reference) else {
+            return "\(reference) is not published here; "
+                + "publish it with `shoal publish --tracker`, or see GET /api/v1/models"
+        }
+        return "\(reference) is not whole yet: \(state.missingText) missing; publish what is "
+            + "missing with `shoal publish --part` on the node that has it"
     }
 
     /// Takes one of the places for an upload while `body` runs; nil when all are taken.

@@ -33,17 +33,23 @@ enum CatalogFiles {
         }
     }
 
-    /// Writes a new file by way of an unnamed one in `partial`. False when the name is taken: a
-    /// link, unlike a rename, never replaces.
+    /// Writes a new file by way of an unnamed one in `partial`. False when the name is taken and
+    /// not to be replaced: a link, unlike a rename, never replaces.
     static func write(
         _ bytes: [UInt8],
         to path: String,
-        by partial: String
+        by partial: String,
+        replacing: Bool = false
     ) throws(Failure) -> Bool {
         let random = UInt64.random(in: 0...UInt64.max)
         let temporary = "\(partial)/\(String(random, radix: 36)).tmp"
         defer { remove(temporary) }
         try writeDurably(bytes, to: temporary)
+        if replacing {
+            guard rename(temporary, path) == 0 else { throw failure("rename", path) }
+            try synchronise(directory: parent(of: path))
+            return true
+        }
         guard link(temporary, path) == 0 else {
             if errno == EEXIST { return false }
             throw failure("link", path)
@@ -147,6 +153,12 @@ enum CatalogFiles {
     }
 
     static func remove(_ path: String) { _ = unlink(path) }
+
+    /// Removes a directory of files.
+    static func removeDirectory(_ path: String) {
+        for name in names(in: path) { remove(path + "/" + name) }
+        _ = rmdir(path)
+    }
 
     private static func synchronise(directory: String) throws(Failure) {
         let file = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

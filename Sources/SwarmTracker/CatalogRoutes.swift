@@ -7,7 +7,7 @@ internal import SwarmWire
 
 /// Published versions: `GET /api/v1/models`, and `GET` and `PUT` of
 /// `/api/v1/models/ORG/MODEL/VERSION`, whose body is the `.torrent` file. What is published stays
-/// as it is.
+/// as it is. Parts of a version are another file's: see ``PartRoutes``.
 struct CatalogRoutes: Sendable {
     let catalog: CatalogDriver
     let token: String?
@@ -34,18 +34,20 @@ struct CatalogRoutes: Sendable {
                 isNew: nil
             )
         }
-        return try JSONReply.response(["models": models])
+        let unfinished = try await catalog.unfinished().map { PartsReport($0, $1) }
+        return try JSONReply.response(ModelList(models: models, unfinished: unfinished))
+    }
+
+    private struct ModelList: Encodable {
+        var models: [Published]
+        /// Versions of which parts are missing.
+        var unfinished: [PartsReport]
     }
 
     private func get(_ context: TrackerContext) async throws -> Response {
         let reference = try Self.reference(context)
         guard let path = try await catalog.path(of: reference) else {
-            throw APIError(
-                status: .notFound,
-                code: "no-such-version",
-                message: "\(reference) is not published here; "
-                    + "publish it with `shoal publish --tracker`, or see GET /api/v1/models"
-            )
+            throw await catalog.refusal(of: reference)
         }
         let body = try await FileIO().loadFile(path: path, context: context)
         return Response(status: .ok, headers: [.contentType: Self.metainfoType], body: body)
@@ -55,11 +57,20 @@ struct CatalogRoutes: Sendable {
 
     private func put(_ request: Request, _ context: TrackerContext) async throws -> Response {
         let reference = try Self.reference(context)
+        let outcome = try await withUpload(request) { try await catalog.put(reference, $0) }
+        return try reply(outcome, reference, context)
+    }
+
+    /// Receives the `.torrent` file of whoever may publish, and gives it to `body`.
+    func withUpload<R: Sendable>(
+        _ request: Request,
+        _ body: ([UInt8]) async throws -> R
+    ) async throws -> R {
         try authorise(request)
         try refuseIfTooLong(request)
         let outcome = try await catalog.withUploadPlace {
-            let body = try await collected(request)
-            return try await checked { try await catalog.put(reference, body) }
+            let bytes = try await collected(request)
+            return try await checked { try await body(bytes) }
         }
         guard let outcome else {
             throw APIError(
@@ -69,7 +80,7 @@ struct CatalogRoutes: Sendable {
                 headers: [.retryAfter: "5"]
             )
         }
-        return try reply(outcome, reference, context)
+        return outcome
     }
 
     private func reply(
@@ -97,14 +108,17 @@ struct CatalogRoutes: Sendable {
                     "\(reference) is published with info-hash \(there), and the offered file has "
                     + "\(offered); a version never changes, so publish it under a new one"
             )
-        case .full:
-            throw APIError(
-                status: APIError.insufficientStorage,
-                code: "catalog-full",
-                message: "the catalog holds as many versions as it may; remove files of old ones "
-                    + "from its directory"
-            )
+        case .full: throw Self.full
         }
+    }
+
+    static var full: APIError {
+        APIError(
+            status: APIError.insufficientStorage,
+            code: "catalog-full",
+            message: "the catalog holds as many versions, or unfinished ones in parts, as it may; "
+                + "remove files of old ones from its directory"
+        )
     }
 
     private func authorise(_ request: Request) throws {
@@ -159,6 +173,13 @@ struct CatalogRoutes: Sendable {
                 code: "other-name",
                 message: "the file says that it is \(error.named); publish it under that name"
             )
+        } catch let error as CatalogStore.IsPart {
+            throw APIError(
+                status: .badRequest,
+                code: "is-part",
+                message: "the file is part \(error.number) of a version; put it under parts/"
+                    + "\(error.number.number)"
+            )
         } catch let error as CatalogStore.Unreadable {
             throw APIError(
                 status: .internalServerError,
@@ -178,7 +199,7 @@ struct CatalogRoutes: Sendable {
 
     // MARK: Names
 
-    private static func reference(_ context: TrackerContext) throws -> ModelReference {
+    static func reference(_ context: TrackerContext) throws -> ModelReference {
         func part(_ key: String) -> String {
             let text = context.parameters.get(key) ?? ""
             return text.removingPercentEncoding ?? text
@@ -213,6 +234,23 @@ struct CatalogRoutes: Sendable {
             bytes = byteCount
             created = isNew
         }
+    }
+}
+
+extension CatalogDriver {
+    /// Refuses when it is not published.
+    func publishedInfoHash(of reference: ModelReference) async throws -> InfoHash {
+        if let infoHash = try await infoHash(of: reference) { return infoHash }
+        throw await refusal(of: reference)
+    }
+
+    /// For whoever asked for a version that cannot be had.
+    func refusal(of reference: ModelReference) async -> APIError {
+        APIError(
+            status: .notFound,
+            code: "no-such-version",
+            message: await absence(of: reference)
+        )
     }
 }
 

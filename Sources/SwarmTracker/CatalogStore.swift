@@ -12,7 +12,7 @@ struct CatalogStore: Sendable {
     let hasher: any MerkleHashing
 
     static let suffix = ".torrent"
-    private var partial: String { root + "/.partial" }
+    var partial: String { root + "/.partial" }
 
     init(dataDirectory: String, versionsMax: Int, hasher: any MerkleHashing) {
         root = dataDirectory + "/catalog"
@@ -27,6 +27,7 @@ struct CatalogStore: Sendable {
             for name in CatalogFiles.names(in: partial) {
                 CatalogFiles.remove(partial + "/" + name)
             }
+            removeStaleParts()
         } catch {
             throw TrackerError(
                 code: .dataDirectory,
@@ -55,10 +56,9 @@ struct CatalogStore: Sendable {
 
     /// Checks and keeps a `.torrent` file under a name.
     func put(_ reference: ModelReference, _ bytes: [UInt8]) throws -> Outcome {
-        let offered = try MetainfoCodec.decode(bytes, hasher: hasher)
-        if let named = offered.reference, named != reference {
-            throw OtherName(named: named)
-        }
+        let offered = try decoded(bytes, as: reference)
+        if let part = offered.part { throw IsPart(number: part.number) }
+        defer { if contains(reference) { removeParts(of: reference) } }
         let path = path(of: reference)
         if let there = try infoHash(at: path) {
             return compared(there: there, offered: offered.info.infoHash)
@@ -73,12 +73,22 @@ struct CatalogStore: Sendable {
         return .created(offered.info.infoHash)
     }
 
+    func decoded(_ bytes: [UInt8], as reference: ModelReference) throws -> Metainfo {
+        let offered = try MetainfoCodec.decode(bytes, hasher: hasher)
+        if let named = offered.reference, named != reference {
+            throw OtherName(named: named)
+        }
+        return offered
+    }
+
     private func compared(there: InfoHash, offered: InfoHash) -> Outcome {
         there == offered ? .unchanged(there) : .conflict(there: there, offered: offered)
     }
 
     /// The file says that it is another version than the one it is published as.
     struct OtherName: Error { var named: ModelReference }
+    /// The file has one part of a version, and was to be published as the whole.
+    struct IsPart: Error { var number: PartNumber }
     /// A file of the catalog cannot be read as what was published: damaged, or removed by somebody.
     struct Unreadable: Error { var path: String }
 
@@ -94,7 +104,7 @@ struct CatalogStore: Sendable {
         try metainfo(at: path)?.info.infoHash
     }
 
-    private func metainfo(at path: String) throws -> Metainfo? {
+    func metainfo(at path: String) throws -> Metainfo? {
         guard let bytes = try CatalogFiles.read(path) else { return nil }
         do throws(MetainfoError) {
             return try MetainfoCodec.decode(bytes, hasher: hasher)
@@ -125,15 +135,19 @@ struct CatalogStore: Sendable {
         }
     }
 
+    var hasVersions: Bool { !references().isEmpty }
+
     /// Names that could not have been published here are not looked at.
-    private func references() -> [ModelReference] {
+    private func references() -> [ModelReference] { references(in: root, suffix: Self.suffix) }
+
+    func references(in root: String, suffix: String) -> [ModelReference] {
         var result: [ModelReference] = []
         for organisation in CatalogFiles.names(in: root) where !organisation.hasPrefix(".") {
             for model in CatalogFiles.names(in: "\(root)/\(organisation)") {
                 guard let name = try? ModelName("\(organisation)/\(model)") else { continue }
                 for file in CatalogFiles.names(in: "\(root)/\(organisation)/\(model)")
-                where file.hasSuffix(Self.suffix) {
-                    let version = file.dropLast(Self.suffix.count)
+                where file.hasSuffix(suffix) {
+                    let version = file.dropLast(suffix.count)
                     guard let reference = try? ModelReference(name: name, version: version) else {
                         continue
                     }

@@ -36,9 +36,9 @@ struct RegistryDriver: Sendable {
         state.withLock { (swarms: $0.registry.swarmCount, peers: $0.registry.peerCount) }
     }
 
-    /// Peers of a swarm that have the whole version.
-    func complete(of swarm: SwarmID) -> Int {
-        state.withLock { $0.registry.counts(of: swarm)?.complete ?? 0 }
+    /// How many peers of a swarm have each piece.
+    func holderCount(of swarm: SwarmID) -> Int {
+        state.withLock { $0.registry.holderCount(of: swarm) }
     }
 
     func snapshot() -> [ScrapeEntry] { state.withLock { $0.registry.snapshot() } }

@@ -99,6 +99,8 @@ struct SwarmRoutes: Sendable {
         var locality: String
         var generation: UInt64
         var isSeed: Bool
+        /// The part that it publishes, `K/N`; left out when it does not publish.
+        var part: String?
         /// Sends our keys.
         var isShoal: Bool
         var expiresInSeconds: Double
@@ -110,6 +112,7 @@ struct SwarmRoutes: Sendable {
             locality = member.entry.locality.description
             generation = member.entry.generation
             isSeed = member.entry.isSeed
+            part = member.part?.description
             isShoal = member.isOurs
             expiresInSeconds = (member.remaining.inSeconds * 10).rounded() / 10
         }

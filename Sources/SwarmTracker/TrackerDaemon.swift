@@ -25,7 +25,9 @@ package struct TrackerDaemon: Service {
     private let catalog: CatalogDriver
     private let traffic: TrafficDriver
     private let fleet: FleetDriver
+    private let pages: PageStreams
     private let counters = TrackerCounters()
+    private let connections = ConnectionGroups()
     private let onListening: @Sendable (Endpoint) async -> Void
 
     /// Prepares the data directory. `onListening` is told the endpoint with the real port once
@@ -57,10 +59,24 @@ package struct TrackerDaemon: Service {
             hasher: hasher
         )
         try store.prepare()
+        let remark = try FleetDatabase.remark(
+            onLossIn: settings.dataDirectory,
+            hasVersions: store.hasVersions
+        )
+        if let remark { logger.warning("\(remark)") }
         catalog = CatalogDriver(store: store, uploadsMax: settings.uploadsMax)
         fleet = try FleetDriver(
             database: FleetDatabase(dataDirectory: settings.dataDirectory, hasher: hasher),
             settings: settings.fleet
+        )
+        pages = PageStreams(
+            sights: PageSights(
+                settings: settings.page,
+                fleet: fleet,
+                traffic: traffic,
+                prices: settings.prices
+            ),
+            requiresToken: settings.publishToken != nil
         )
     }
 
@@ -71,6 +87,7 @@ package struct TrackerDaemon: Service {
     }
 
     package func run() async throws {
+        checkOpenFiles()
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await serve() }
             group.addTask {
@@ -78,8 +95,8 @@ package struct TrackerDaemon: Service {
                 throw CancellationError()
             }
             group.addTask {
-                await fleet.run {
-                    registry.complete(of: $0.swarmID)
+                await fleet.run(logger: logger) {
+                    registry.holderCount(of: $0.swarmID)
                 } hasOrigin: {
                     await catalog.hasOrigin($0)
                 }
@@ -94,8 +111,13 @@ package struct TrackerDaemon: Service {
                 throw CancellationError()
             }
             group.addTask {
+                await pages.dropStalled()
+                throw CancellationError()
+            }
+            group.addTask {
                 try await gracefulShutdown()
                 fleet.desks.close()
+                pages.close()
                 try await Task.sleep(for: settings.shutdownGrace)
                 logger.notice("connections that were still open are closed")
             }
@@ -105,9 +127,28 @@ package struct TrackerDaemon: Service {
         }
     }
 
+    /// Clients that find no descriptor left wait, and nothing tells them why: so it is said here.
+    private func checkOpenFiles() {
+        guard let files = OpenFileLimit.raise() else { return }
+        let connections = files - settings.otherFilesMax
+        guard connections < settings.connectionsMax else { return }
+        logger.warning(
+            "fewer connections fit than a large fleet needs",
+            metadata: [
+                "connections": "\(max(0, connections))",
+                "wanted": "\(settings.connectionsMax)",
+                "remedy": """
+                raise the hard limit of open files to \
+                \(settings.connectionsMax + settings.otherFilesMax): LimitNOFILE= in a systemd \
+                unit, or ulimit -n
+                """,
+            ]
+        )
+    }
+
     private func serve() async throws {
         do {
-            try await application().run()
+            try await connections.serve { try await application().run() }
         } catch let error as IOError {
             throw explained(error)
         } catch let error as SocketAddressError.UnknownHost {
@@ -142,7 +183,8 @@ package struct TrackerDaemon: Service {
                         maxHeaderListSize: settings.headerByteCountMax,
                         maxHeaderFieldCount: 64
                     )
-                )
+                ),
+                groups: connections
             ),
             configuration: ApplicationConfiguration(
                 address: .hostname(settings.listen.host, port: settings.listen.port),
@@ -174,6 +216,7 @@ package struct TrackerDaemon: Service {
     private func router() -> Router<TrackerContext> {
         let router = Router(context: TrackerContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ErrorMiddleware(uriByteCountMax: settings.uriByteCountMax))
+        router.add(middleware: OwnSiteMiddleware())
         AnnounceRoutes(registry: registry, counters: counters).add(to: router)
         LeaseRoutes(leases: leases).add(to: router)
         SwarmRoutes(registry: registry, traffic: traffic, prices: settings.prices)
@@ -184,21 +227,25 @@ package struct TrackerDaemon: Service {
             counters: counters
         ).add(to: router)
         let requests = FleetRequests(fleet: fleet, token: settings.publishToken)
-        HostRoutes(requests: requests).add(to: router)
+        HostRoutes(requests: requests, catalog: catalog).add(to: router)
         RolloutRoutes(requests: requests, catalog: catalog).add(to: router)
         AuditRoutes(requests: requests).add(to: router)
+        PageRoutes(streams: pages).add(to: router)
         let metrics = TrackerMetrics(
             registry: registry,
             traffic: traffic,
             fleet: fleet,
+            pages: pages,
             counters: counters
         )
         router.get("metrics") { _, _ in metrics.text.response }
-        CatalogRoutes(
+        let versions = CatalogRoutes(
             catalog: catalog,
             token: settings.publishToken,
             metainfoByteCountMax: settings.metainfoByteCountMax
-        ).add(to: router)
+        )
+        versions.add(to: router)
+        PartRoutes(uploads: versions).add(to: router)
         router.get("healthz") { _, _ in try JSONReply.response(["status": "ok"]) }
         router.get("readyz") { _, _ in
             if let failure = fleet.gauges.failure {

@@ -16,6 +16,7 @@ struct TrackerMetrics: Sendable {
     let registry: RegistryDriver
     let traffic: TrafficDriver
     let fleet: FleetDriver
+    let pages: PageStreams
     let counters: TrackerCounters
 
     var text: MetricsText {
@@ -54,7 +55,27 @@ struct TrackerMetrics: Sendable {
             }
         )
         addFleet(&text)
+        addPages(&text)
         return text
+    }
+
+    private func addPages(_ text: inout MetricsText) {
+        text.add("shoal_tracker_page_streams", .gauge, help: "Open pages.", pages.openCount)
+        text.add(
+            "shoal_tracker_page_updates_total",
+            .counter,
+            help: "Updates that open pages have taken.",
+            pages.updates.value
+        )
+        text.add(
+            "shoal_tracker_page_streams_ended_total",
+            .counter,
+            help: "Pages that were refused for want of a place, or dropped as stalled.",
+            [
+                MetricsText.Sample(pages.refused.value, [("reason", "refused")]),
+                MetricsText.Sample(pages.dropped.value, [("reason", "stalled")]),
+            ]
+        )
     }
 
     private func addFleet(_ text: inout MetricsText) {
@@ -77,6 +98,7 @@ struct TrackerMetrics: Sendable {
                 MetricsText.Sample(numbers.phases[$0] ?? 0, [("phase", $0)])
             }
         )
+        addChannels(numbers, &text)
         text.add(
             "shoal_tracker_host_reports_total",
             .counter,
@@ -103,6 +125,33 @@ struct TrackerMetrics: Sendable {
         )
     }
 
+    private func addChannels(_ numbers: FleetGauges.Numbers, _ text: inout MetricsText) {
+        text.add(
+            "shoal_tracker_channel_hosts",
+            .gauge,
+            help: "Hosts of channels, by how far they are with the version that is wanted.",
+            numbers.channelHosts.flatMap { channel, hosts in
+                hosts.byState.map { state, count in
+                    MetricsText.Sample(count, [("channel", channel), ("state", state)])
+                }
+            }
+        )
+        text.add(
+            "shoal_tracker_channel_held_bytes",
+            .gauge,
+            help: "Bytes of the wanted version that the hosts of channels hold.",
+            numbers.channelHosts.map {
+                MetricsText.Sample($0.hosts.bytesHeld, [("channel", $0.channel)])
+            }
+        )
+        text.add(
+            "shoal_tracker_rollout_wave",
+            .gauge,
+            help: "Wave that the newest rollout of a channel is at, from 1.",
+            numbers.waves.map { MetricsText.Sample($0.wave, [("channel", $0.channel)]) }
+        )
+    }
+
     private static func results(
         _ all: borrowing Atomic<Int>,
         _ refused: borrowing Atomic<Int>
@@ -112,6 +161,15 @@ struct TrackerMetrics: Sendable {
         return [
             MetricsText.Sample(max(0, all.value - refused), [("result", "ok")]),
             MetricsText.Sample(refused, [("result", "refused")]),
+        ]
+    }
+}
+
+extension HostCounts {
+    fileprivate var byState: [(state: String, count: Int)] {
+        [
+            ("all", hosts), ("dead", dead), ("staged", staged), ("active", active),
+            ("failed", failed), ("unhealthy", unhealthy), ("unavailable", unavailable),
         ]
     }
 }

@@ -18,12 +18,15 @@ package struct TrackerSettings: Sendable {
     package var leases = OriginLeaseSettings()
     package var traffic = TrafficBookSettings()
     package var fleet = FleetDriverSettings()
+    package var page = PageSettings()
     /// What bills of traffic are made with.
     package var prices = EgressPrices.defaults
 
     /// Open connections; the next ones wait in the listen queue. Each costs about 20 KiB and a file
     /// descriptor.
     package var connectionsMax = 16_384
+    /// Open files besides connections: the database, the catalog, gates, and what the runtime uses.
+    package var otherFilesMax = 256
     /// A connection without a request is closed after this. Longer keeps more of them open, shorter
     /// makes clients connect again for each announce, which is cheap.
     package var idleTimeout = Duration.seconds(20)

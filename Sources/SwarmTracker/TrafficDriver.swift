@@ -25,6 +25,8 @@ struct TrafficDriver: Sendable {
         book.withLock { (reporters: $0.reporterCount, levels: $0.levels) }
     }
 
+    var swarmIDs: [SwarmID] { book.withLock { $0.swarmIDs } }
+
     func traffic(of swarm: SwarmID) -> SwarmTraffic? { book.withLock { $0.traffic(of: swarm) } }
 
     /// Takes a place for receiving a report while `body` runs; nil when all are taken.

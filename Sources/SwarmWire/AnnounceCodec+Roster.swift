@@ -1,9 +1,9 @@
 import SwarmModel
 
 /// `shoal_roster` in an answer: `epoch` as in the query, `joined` as a list of {`ep`: compact
-/// endpoints, `gen`, `id`, `loc`, `seed`, and where it has been measured `slow` and `w`}, `left` as
-/// a list of peer ids, `whole`, `you`: {`slow`, `w`} of the receiver, and `grow` while members
-/// come.
+/// endpoints, `gen`, `id`, `loc`, `seed`, `part` where it is 1, and where it has been measured
+/// `slow` and `w`}, `left` as a list of peer ids, `whole`, `you`: {`slow`, `w`} of the receiver,
+/// and `grow` while members come.
 extension AnnounceCodec {
     static func encode(roster: RosterUpdate) -> BencodeTree {
         .dictionary([
@@ -26,6 +26,7 @@ extension AnnounceCodec {
             ("gen", .text(String(entry.generation))),
             ("id", .bytes(entry.peer.bytes)),
             ("loc", .text(entry.locality.description)),
+            ("part", entry.isPart ? .integer(1) : nil),
             ("seed", .integer(entry.isSeed ? 1 : 0)),
         ]
         if entry.rating != .unmeasured { keys += encode(rating: entry.rating) }
@@ -97,6 +98,7 @@ extension AnnounceCodec {
             locality: try locality(keys["loc"]),
             generation: generation,
             isSeed: try flag("seed", in: keys),
+            isPart: keys["part"] == nil ? false : try flag("part", in: keys),
             rating: try rating(in: keys)
         )
     }

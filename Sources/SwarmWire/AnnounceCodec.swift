@@ -42,6 +42,7 @@ package enum AnnounceCodec {
             locality: try locality(query),
             generation: try query.number("shoal_gen"),
             uplinkBytesPerSecond: try query.number("shoal_up"),
+            part: try part(query),
             rosterEpoch: try epoch(query)
         )
     }
@@ -96,6 +97,16 @@ package enum AnnounceCodec {
         }
     }
 
+    private static func part(
+        _ query: QueryParameters
+    ) throws(AnnounceRequestError) -> PartNumber? {
+        guard let text = try query.text("shoal_part") else { return nil }
+        guard let part = PartNumber(text) else {
+            throw .part(Excerpt.printable(text, limit: 24))
+        }
+        return part
+    }
+
     private static func epoch(
         _ query: QueryParameters
     ) throws(AnnounceRequestError) -> RosterEpoch? {
@@ -132,6 +143,7 @@ package enum AnnounceCodec {
         add("shoal_loc", request.locality.map { PercentCoding.encode($0.description.utf8) })
         add("shoal_gen", request.generation.map { String($0) })
         add("shoal_up", request.uplinkBytesPerSecond.map { String($0) })
+        add("shoal_part", request.part.map { PercentCoding.encode($0.description.utf8) })
         add("shoal_epoch", request.rosterEpoch?.text)
         return pairs.map { "\($0)=\($1)" }.joined(separator: "&")
     }

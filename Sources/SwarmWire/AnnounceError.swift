@@ -14,6 +14,7 @@ package enum AnnounceRequestError: Error, Hashable, Sendable, CustomStringConver
     case address(key: String, value: String)
     case locality(String)
     case epoch(String)
+    case part(String)
     case tooManySwarms
 
     package var description: String {
@@ -32,6 +33,7 @@ package enum AnnounceRequestError: Error, Hashable, Sendable, CustomStringConver
             "event is '\(value)'; it is started, completed, stopped, paused or empty"
         case .address(let key, let value): "\(key) is not an address: '\(value)'"
         case .locality(let flaw): "shoal_loc has \(flaw)"
+        case .part(let value): "shoal_part is '\(value)'; it is K/N with 1 ≤ K ≤ N ≤ 256"
         case .epoch(let value): "shoal_epoch is '\(value)'; it is two numbers with a dot between"
         case .tooManySwarms:
             "a scrape of more than \(AnnounceCodec.scrapeCountMax) swarms; ask in several requests"

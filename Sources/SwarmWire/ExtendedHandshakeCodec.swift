@@ -23,6 +23,7 @@ package enum ExtendedHandshakeCodec {
                 .dictionary([
                     ("lt_donthave", number(handshake.doesNotHaveID)),
                     ("shoal_intent", number(handshake.intentID)),
+                    ("shoal_uplink", number(handshake.uplinkID)),
                     ("upload_only", number(handshake.uploadOnlyID)),
                     ("ut_metadata", number(handshake.metadataID)),
                 ])
@@ -52,6 +53,7 @@ package enum ExtendedHandshakeCodec {
             doesNotHaveID: number(ids?["lt_donthave"], in: 0...255),
             uploadOnlyID: number(ids?["upload_only"], in: 0...255),
             intentID: number(ids?["shoal_intent"], in: 0...255),
+            uplinkID: number(ids?["shoal_uplink"], in: 0...255),
             client: keys["v"]?.text.map { String($0.prefix(clientNameLengthMax)) },
             listenPort: number(keys["p"], in: 1...65535),
             requestQueueLength: keys["reqq"]?.integer.map {

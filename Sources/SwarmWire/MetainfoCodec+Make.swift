@@ -12,7 +12,7 @@ extension MetainfoCodec {
         hasher: some MerkleHashing
     ) throws(MetainfoError) -> VersionInfo {
         for file in files { try checkPath(file.path) }
-        let sorted = files.sorted { precedes($0.path, $1.path) }
+        let sorted = files.sorted { FileEntry.precedes($0.path, $1.path) }
         try checkTree(sorted)
         let info = BencodeTree.dictionary([
             ("file tree", tree(of: sorted[...], depth: 0)),
@@ -32,15 +32,6 @@ extension MetainfoCodec {
         } catch {
             throw .unsafePath(path.joined(separator: "/"), error)
         }
-    }
-
-    /// The order of nested bencoded dictionaries: component by component, by raw bytes.
-    private static func precedes(_ a: [String], _ b: [String]) -> Bool {
-        for (left, right) in zip(a, b) {
-            if left.utf8.elementsEqual(right.utf8) { continue }
-            return left.utf8.lexicographicallyPrecedes(right.utf8)
-        }
-        return a.count < b.count
     }
 
     private static func isPrefix(_ a: [String], of b: [String]) -> Bool {

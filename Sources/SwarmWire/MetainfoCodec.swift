@@ -19,7 +19,8 @@ package enum MetainfoCodec {
             comment: try text("comment", in: top, limits: limits),
             createdBy: try text("created by", in: top, limits: limits),
             reference: try decodeReference(top, limits: limits),
-            origins: try decodeOrigins(top, of: info, limits: limits)
+            origins: try decodeOrigins(top, of: info, limits: limits),
+            part: try decodePart(top, limits: limits)
         )
     }
 
@@ -55,6 +56,7 @@ package enum MetainfoCodec {
             ("piece layers", .entries(layers)),
             ("shoal origins", origins.ours.isEmpty ? nil : .list(origins.ours)),
             ("url-list", origins.webSeeds.isEmpty ? nil : .list(origins.webSeeds)),
+            ("shoal part", metainfo.part.map(encode(part:))),
             ("shoal name", metainfo.reference.map { .text($0.name.description) }),
             ("shoal version", metainfo.reference.map { .text($0.version) }),
         ]).encoding
@@ -186,7 +188,7 @@ package enum MetainfoCodec {
         return TrackerURL.isHTTP(url) ? [url] : []
     }
 
-    private static func text(
+    static func text(
         _ key: String,
         in top: BencodeValue.Entries,
         limits: MetainfoLimits

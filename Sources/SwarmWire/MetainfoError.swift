@@ -60,6 +60,8 @@ package enum MetainfoError: Error, Hashable, Sendable {
     case tooManyOrigins(limit: Int)
     case textTooLong(key: String, bytes: Int, limit: Int)
     case reference(NameFlaw)
+    /// `number` of `shoal part` is not `K/N`.
+    case partNumber
 }
 
 extension MetainfoError: CustomStringConvertible {
@@ -129,6 +131,7 @@ extension MetainfoError: CustomStringConvertible {
         case .tooManyOrigins(let limit): "more than \(limit) web seeds or origins"
         case .textTooLong(let key, let bytes, let limit):
             "'\(key)' has \(bytes) bytes; at most \(limit) are allowed"
+        case .partNumber: "the number of 'shoal part' is not K/N with 1 ≤ K ≤ N ≤ 256"
         case .reference(let flaw): "'shoal name' and 'shoal version' cannot be used: \(flaw)"
         default: preconditionFailure("\(String(reflecting: self)) has no description")
         }

@@ -34,7 +34,7 @@ extension PeerFrameCodec {
         case .hashRequest(let range): append(PeerMessageID.hashRequest, range, [], &bytes)
         case .hashes(let range, let hashes): append(PeerMessageID.hashes, range, hashes, &bytes)
         case .hashReject(let range): append(PeerMessageID.hashReject, range, [], &bytes)
-        case .extendedHandshake, .metadata, .doesNotHave, .uploadOnly, .intent:
+        case .extendedHandshake, .metadata, .doesNotHave, .uploadOnly, .intent, .uplink:
             return encodeExtended(message, extensions: extensions, into: &bytes)
         case .unknown: return false
         }
@@ -62,6 +62,8 @@ extension PeerFrameCodec {
             (id, payload) = (extensions.uploadOnly, [flag ? 1 : 0])
         case .intent(let intent):
             (id, payload) = (extensions.intent, ImportIntentCodec.encode(intent))
+        case .uplink(let report):
+            (id, payload) = (extensions.uplink, UplinkReportCodec.encode(report))
         default: return false
         }
         guard let id else { return false }

@@ -113,6 +113,9 @@ package enum PeerFrameCodec {
                 return .unknown(id: id)
             }
             return .intent(intent)
+        case LocalExtensionID.uplink:
+            try check(length: 2 + UplinkReportCodec.payloadLength)
+            return .uplink(UplinkReportCodec.decode(frame.extracting(2...)))
         default:
             return .unknown(id: id)
         }

@@ -28,6 +28,7 @@ package struct RemoteExtensions: Hashable, Sendable {
     package var doesNotHave: UInt8?
     package var uploadOnly: UInt8?
     package var intent: UInt8?
+    package var uplink: UInt8?
 
     package static let none = RemoteExtensions()
 
@@ -35,12 +36,14 @@ package struct RemoteExtensions: Hashable, Sendable {
         metadata: UInt8? = nil,
         doesNotHave: UInt8? = nil,
         uploadOnly: UInt8? = nil,
-        intent: UInt8? = nil
+        intent: UInt8? = nil,
+        uplink: UInt8? = nil
     ) {
         self.metadata = metadata
         self.doesNotHave = doesNotHave
         self.uploadOnly = uploadOnly
         self.intent = intent
+        self.uplink = uplink
     }
 
     package init(_ handshake: ExtendedHandshake) {
@@ -58,6 +61,7 @@ package struct RemoteExtensions: Hashable, Sendable {
         doesNotHave = updated(doesNotHave, handshake.doesNotHaveID)
         uploadOnly = updated(uploadOnly, handshake.uploadOnlyID)
         intent = updated(intent, handshake.intentID)
+        uplink = updated(uplink, handshake.uplinkID)
     }
 }
 

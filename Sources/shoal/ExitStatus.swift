@@ -13,6 +13,8 @@ enum ExitStatus: Int32, CaseIterable {
     case interrupted = 6
     /// Nobody answered: a tracker, a peer or the local daemon.
     case unreachable = 7
+    /// What was waited for did not come within the time that was given.
+    case deadlinePassed = 8
     /// `simulate`: something that must never be the case was.
     case invariantViolated = 10
     /// `simulate`: a host did not complete in time.
@@ -31,7 +33,8 @@ enum ExitStatus: Int32, CaseIterable {
     /// The table that `shoal --help` ends with.
     static let documentation = """
         Exit status: 0 done, 1 failed, 3 content does not match its hashes, 4 not found, \
-        5 the name is taken by other content, 6 interrupted, 7 nobody answered; of simulate \
+        5 the name is taken by other content, 6 interrupted, 7 nobody answered, \
+        8 a deadline passed; of simulate \
         10 an invariant violated, 11 a host stalled, 12 a target missed, 13 a crash; of \
         rollout watch 20 rolled back, 21 paused; \
         64 wrong command line.

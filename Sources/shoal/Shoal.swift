@@ -26,8 +26,8 @@ struct Shoal: AsyncParsableCommand {
         subcommands: [
             Publish.self, Track.self, Peer.self, Pull.self, Prefetch.self, Adopt.self,
             Activate.self, Rollback.self, Pin.self, Unpin.self, Status.self, List.self,
-            Remove.self, Verify.self, RolloutCommands.self, ChannelCommands.self, Inspect.self,
-            Prices.self, Simulate.self, Testnet.self,
+            Remove.self, Verify.self, RolloutCommands.self, ChannelCommands.self, HostCommands.self,
+            Inspect.self, Prices.self, Simulate.self, Testnet.self,
         ]
     )
 

@@ -54,9 +54,27 @@ struct TokenOptions: ParsableArguments {
     )
     var token: String?
 
+    /// To show to a tracker. An empty one is none: builds set the variable to nothing where they
+    /// have no secret.
     func value(
         environment: [String: String] = ProcessInfo.processInfo.environment
     ) -> String? {
-        token ?? environment["SHOAL_TOKEN"]
+        let given = token ?? environment["SHOAL_TOKEN"] ?? ""
+        return given.isEmpty ? nil : given
+    }
+
+    /// To demand of others. An empty one would keep everybody out, and to take it for none would
+    /// let everybody in.
+    func demanded(
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(CommandFailure) -> String? {
+        guard let given = token ?? environment["SHOAL_TOKEN"] else { return nil }
+        guard given.allSatisfy(\.isWhitespace) else { return given }
+        throw CommandFailure(
+            .usage,
+            "\(token == nil ? "SHOAL_TOKEN" : "--token") is set, and empty",
+            remedy: "set it to the tracker's token, or unset it: then whoever reaches the tracker "
+                + "may publish and roll out"
+        )
     }
 }

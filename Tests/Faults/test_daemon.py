@@ -1,6 +1,8 @@
 """The life of a peer daemon: it fetches when told, keeps what it has over a crash, lets go of it."""
 
 import json
+import urllib.error
+import urllib.request
 
 import pytest
 
@@ -59,6 +61,19 @@ def test_a_removed_version_is_gone_but_not_for_who_reads_it(shoal, fleet):
     assert "org/model" not in shoal.succeed("list", "--api", peer.api, "--json").stdout
     again = shoal.run("remove", "org/model@1", "--api", peer.api)
     assert again.status == 4, again.describe()
+
+
+def test_a_page_of_another_site_removes_nothing(shoal, fleet):
+    _, _, _, peer = fleet
+    request = urllib.request.Request(
+        f"http://{peer.api}/v1/versions/org/model/1", method="DELETE",
+        headers={"Origin": "http://evil.example"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=30)
+    assert refused.value.code == 403
+    assert "a page of 'http://evil.example'" in json.loads(refused.value.read())["error"]["message"]
+    assert "org/model" in shoal.succeed("list", "--api", peer.api, "--json").stdout
 
 
 def test_a_daemon_over_a_unix_socket(shoal, tmp_path):

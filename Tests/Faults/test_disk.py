@@ -10,6 +10,7 @@ import tempfile
 import pytest
 
 from models import MIB, assert_same, flip_bytes, model, write_random
+from obedient_hosts import call
 from processes import endpoint_text, eventually
 from shoal import endpoint
 from wire import Seed
@@ -53,6 +54,41 @@ def test_a_model_that_does_not_fit_is_refused(shoal, published, small_disk):
         pull.wait(30)
     assert_says(pull, "free some")
     assert str(disk) in pull.stderr
+
+
+def test_a_tracker_whose_disk_is_full_does_nothing_that_it_cannot_write_down(shoal, small_disk):
+    disk = small_disk(MIB)
+    at = endpoint()
+    tracker = shoal.start("tracker", "--listen", endpoint_text(at), "--data", disk / "data")
+    tracker.wait_for_output("listening on", 20)
+    url = f"http://{endpoint_text(at)}"
+
+    def put(name, **options):
+        return shoal.run(
+            "channel", "set", name, "--model", f"acme/{name}", "--tracker", url, **options
+        )
+
+    assert put("before").status == 0
+    fill(disk / "filler")
+    refused = put("during")
+    assert_says(refused, "the disk is full; make room on it")
+    assert str(disk / "data/catalog.sqlite") in refused.stderr
+    status, answer = call(f"{url}/readyz")
+    assert status == 503 and "the disk is full" in answer["error"]["message"]
+    tracker.wait_for_output("the fleet stands still", 10)
+    # Another one does not start on it, and says why.
+    other = shoal.run(
+        "tracker", "--listen", endpoint_text(endpoint()), "--data", disk / "other"
+    )
+    assert_says(other, "the disk is full", "no space")
+
+    (disk / "filler").unlink()
+    tracker.wait_for_output("the fleet can be moved again", 10)
+    assert put("after").status == 0
+    status, answer = call(f"{url}/api/v1/channels")
+    assert [view["channel"]["name"] for view in answer["channels"]] == ["after", "before"]
+    assert call(f"{url}/readyz")[0] == 200
+    assert call(f"{url}/api/v1/audit/check")[1]["ok"]
 
 
 @pytest.mark.limit(150)

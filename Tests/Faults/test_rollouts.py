@@ -1,15 +1,18 @@
 """Rollouts with a real tracker and hosts over HTTP: what happens when something is killed."""
 
 import json
+import os
+import pty
 import signal
 import sqlite3
-import urllib.request
+import subprocess
 
 import pytest
 
 from models import model
-from obedient_hosts import Host, call
+from obedient_hosts import Host, announce_holders, call
 from processes import endpoint_text, eventually
+from reported_fleet import announce_holders
 from shoal import endpoint, last_object
 
 PATIENCE_SECONDS = 60
@@ -53,13 +56,7 @@ class Fleet:
         self.tracker = self.shoal.tracker(at=self.at)
 
     def announce(self, version):
-        """Two peers that say they have it all."""
-        swarm = bytes.fromhex(self.hashes[version])[:20]
-        text = "".join(f"%{byte:02x}" for byte in swarm)
-        for number in (1, 2):
-            query = f"info_hash={text}&peer_id={number:020}&port={6000 + number}&left=0&compact=1"
-            with urllib.request.urlopen(f"{self.tracker.url}/announce?{query}") as answer:
-                assert b"failure" not in answer.read()
+        announce_holders(self.tracker, self.hashes[version])
 
     def run(self, *arguments, status=0):
         process = self.shoal.run(*arguments, "--tracker", self.tracker.url, "--json")
@@ -184,6 +181,43 @@ def test_approval_rollback_and_who_did_it(fleet):
     assert any("rolled back by anybody at 127.0.0.1" in entry["detail"] for entry in audit)
     assert fleet.run("channel", "list")["channels"][0]["channel"]["stable"]["version"] == "v1"
     fleet.check()
+
+
+def on_terminal(command):
+    """What a command that ends by itself writes to a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        written = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # EIO: the other end is closed
+                break
+            written += part
+        os.close(ours)
+    assert process.returncode == 0, written
+    return written.decode()
+
+
+def test_who_watches_sees_what_has_moved_and_what_it_cost(fleet):
+    amount = {"bytes": 0, "duplicateBytes": 0}
+    status, answer = call(
+        f"{fleet.tracker.url}/api/v1/swarms/{fleet.hashes['v1'][:40]}/traffic", "POST",
+        {"peer": "2d5348303030312d" + "31" * 12, "generation": 1, "modelBytes": 10**9,
+         "locality": "gcp/us-central1/a", "isSource": False, "isLast": False,
+         "received": [{"domain": "aws/us-east-1/a", "kind": "peer", "bytes": 6 * 10**9,
+                       "duplicateBytes": 0}],
+         "sent": [], "receivedOther": amount, "sentOther": amount, "refetchedBytes": 0},
+    )
+    assert status == 200, answer
+    shown = on_terminal(
+        [fleet.shoal.binary, "rollout", "watch", "1", "--tracker", fleet.tracker.url]
+    )
+    assert "state      complete" in shown
+    # Twelve hosts want a gigabyte each.
+    assert "50%  5.59 GiB of 11.2 GiB" in shown
+    assert "egress     $0.54" in shown
 
 
 def test_a_second_tracker_on_one_directory_does_not_start(shoal):

@@ -28,6 +28,10 @@ struct CommandLineTests {
         arguments: [
             ["--piece-length", "48KiB"], ["--piece-length", "8KiB"], ["--piece-length", "512MiB"],
             ["--piece-length", "x"], ["--tracker", "udp://t:1"], ["--threads", "0"], ["--nonsense"],
+            ["--part", "3/2"], ["--part", "1"], ["--part", "1/2", "--output", "x.torrent"],
+            ["--replace-part"], ["--until-copies", "0"], ["--until-copies", "1", "--seed"],
+            ["--deadline", "-1"], ["--seed-host", "h1"],
+            ["--until-copies", "1", "--seed-host", "a b"],
         ]
     )
     func usage(extra: [String]) {

@@ -38,6 +38,12 @@ struct PlanOptionsTests {
         let plan = try Self.plan(["--max-unavailable", "2", "--failure-budget", "3"])
         #expect(plan.maxUnavailable == .count(2))
         #expect(plan.failureBudget == 3)
+        #expect(plan.maxUnavailablePerRegion == nil)
+        let wide = try Self.plan([
+            "--max-unavailable-per-region", "5%", "--max-unavailable-per-cloud", "7",
+        ])
+        #expect(wide.maxUnavailablePerRegion == .percent(5))
+        #expect(wide.maxUnavailablePerCloud == .count(7))
         #expect(plan.waves == RolloutPlan.standard.waves)
     }
 
@@ -46,6 +52,7 @@ struct PlanOptionsTests {
         arguments: [
             ["--wave", "1/"], ["--wave", "1/soak"], ["--wave", "1/soak=x"], ["--wave", "1/pray"],
             ["--wave", "a=,"], ["--wave", "1/command=../x"], ["--max-unavailable", "x"],
+            ["--max-unavailable-per-region", "-1"], ["--max-unavailable-per-cloud", "101%"],
             ["--dead-hosts", "101%"], ["--deadline", "1"], ["--failure-budget", "-1"],
             ["--wave", ""],
         ]

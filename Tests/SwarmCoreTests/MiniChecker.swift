@@ -236,7 +236,7 @@ struct MiniChecker {
             if session.pipeline.outstandingBytes > bytesMax {
                 fail("\(here): too many outstanding")
             }
-            if requests.count > max(1, session.queueLength(settings)) {
+            if requests.count > max(1, session.queueLength(RequestLimits(settings))) {
                 fail("\(here): too many requests")
             }
             for range in requests where requests.count(where: { $0 == range }) > 1 {

@@ -211,6 +211,12 @@ struct OriginLeasesTests {
         )
     }
 
+    @Test("a tracker that has started is quiet until every holder has renewed its lease")
+    func quiet() {
+        let settings = OriginLeaseSettings()
+        #expect(settings.quietAtStart > settings.lifetime / 3)
+    }
+
     @Test("after a restart renewals bring leases back before anything is granted")
     func restart() throws {
         let leases = Self.leases { $0.quietAtStart = .seconds(4) }

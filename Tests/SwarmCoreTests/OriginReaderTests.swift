@@ -130,11 +130,12 @@ struct OriginReaderTests {
         #expect(!reader.mayReadAlone(at: Self.now))
         reader.asked()
         reader.unanswered(at: Self.now)
-        #expect(!reader.mayReadAlone(at: Self.now + .seconds(4)))
-        #expect(reader.mayReadAlone(at: Self.now + .seconds(5)))
+        let due = Self.now + OriginSettings().aloneAfter
+        #expect(!reader.mayReadAlone(at: due + .seconds(-1)))
+        #expect(reader.mayReadAlone(at: due))
         reader.asked()
-        reader.toldToWait(.seconds(1), at: Self.now + .seconds(6))
-        #expect(!reader.mayReadAlone(at: Self.now + .seconds(20)))
+        reader.toldToWait(.seconds(1), at: due + .seconds(1))
+        #expect(!reader.mayReadAlone(at: due + .seconds(20)))
     }
 
     @Test("a silent tracker is asked less and less often")

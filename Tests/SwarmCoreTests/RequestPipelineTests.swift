@@ -79,10 +79,10 @@ struct RequestPipelineTests {
         pipeline.sent(Self.ranges[0], at: Self.start)
         #expect(pipeline.snub(at: Self.start) == [Self.ranges[0]])
         #expect(pipeline.isSnubbed)
-        #expect(pipeline.depth(settings, unit: 16384, at: Self.start) == 16384)
+        #expect(pipeline.depth(RequestLimits(settings), unit: 16384, at: Self.start) == 16384)
         #expect(pipeline.arrived(Self.ranges[0], at: Self.start) == .late)
         #expect(!pipeline.isSnubbed)
-        let depth = pipeline.depth(settings, unit: 16384, at: Self.start)
+        let depth = pipeline.depth(RequestLimits(settings), unit: 16384, at: Self.start)
         #expect(depth == settings.outstandingBytesMin)
     }
 
@@ -139,7 +139,7 @@ struct RequestPipelineTests {
             now = now + .nanoseconds(Int64(range.length * 1_000_000_000 / bytesPerSecond))
             _ = pipeline.arrived(range, at: now)
         }
-        let depth = pipeline.depth(settings, unit: 16384, at: now)
+        let depth = pipeline.depth(RequestLimits(settings), unit: 16384, at: now)
         #expect(abs(depth - expected) <= expected / 5)
     }
 

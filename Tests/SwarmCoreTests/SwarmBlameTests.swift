@@ -172,4 +172,74 @@ struct SwarmBlameTests {
         var (bench, piece, _) = try failed()
         #expect(bench.receive(.hashes(leaves(bench, piece), []), from: 1) == [])
     }
+
+    // MARK: What was wrong once
+
+    /// Connection 1 sent a piece wrong, and its ban has ended. Returns the other piece too.
+    private func afterBan(
+        and wait: Duration = .zero
+    ) throws -> (bench: SwarmBench, wrong: [RawBlock], other: [RawBlock]) {
+        var bench = try SwarmBench(filePieces: [2])
+        bench.begin(try bench.content())
+        let first = try #require(SwarmBench.requests(bench.join(1)).first)
+        let wrong = Int(first.piece)
+        for block in 0..<2 { _ = bench.arrive(bench.raw(wrong, block), from: 1) }
+        let piece = try bench.piece(wrong)
+        let failed = bench.handle(.pieceFailed(piece, senders: [Self.one, Self.one]))
+        #expect(SwarmBench.closes(failed) == [Self.one])
+        _ = bench.handle(.connectionClosed(Self.one, .us))
+        _ = bench.handle(.tick, after: bench.swarm.settings.banDuration + wait)
+        let blocks = [wrong, 1 - wrong].map { piece in (0..<2).map { bench.raw(piece, $0) } }
+        return (bench, blocks[0], blocks[1])
+    }
+
+    @Test("a piece that a peer sent wrong is not asked of it again, and all others are")
+    func doubted() throws {
+        var (bench, wrong, other) = try afterBan()
+        #expect(SwarmBench.requests(bench.join(1)) == other)
+        // Another peer is not doubted.
+        _ = bench.open(2, peer: 2)
+        _ = bench.receive(.haveAll, from: 2)
+        #expect(SwarmBench.requests(bench.receive(.unchoke, from: 2), to: 2) == wrong)
+    }
+
+    @Test("a peer that says that it has the piece anew is asked for it")
+    func mended() throws {
+        var (bench, wrong, other) = try afterBan()
+        bench.join(1)
+        for block in other { _ = bench.arrive(block, from: 1) }
+        let asked = SwarmBench.requests(bench.receive(.have(wrong[0].piece)))
+        #expect(asked == wrong)
+        #expect(bench.swarm.doubts.isEmpty)
+    }
+
+    @Test("doubts end while the peer is connected")
+    func believed() throws {
+        var (bench, wrong, other) = try afterBan(and: .seconds(3595))
+        bench.join(1)
+        for block in other { _ = bench.arrive(block, from: 1) }
+        #expect(SwarmBench.requests(bench.handle(.tick, after: .seconds(6))) == wrong)
+        #expect(bench.swarm.doubts.isEmpty)
+    }
+
+    @Test("a peer that says that it lacks the piece is not believed to have it when doubts end")
+    func lacking() throws {
+        var (bench, wrong, _) = try afterBan(and: .seconds(3595))
+        bench.join(1)
+        _ = bench.receive(.doesNotHave(wrong[0].piece))
+        #expect(SwarmBench.requests(bench.handle(.tick, after: .seconds(6))) == [])
+        #expect(bench.swarm.doubts.isEmpty)
+    }
+
+    @Test("doubts are bounded, and the oldest goes first")
+    func doubtsBounded() throws {
+        let bench = try SwarmBench(filePieces: [DoubtBook.doubtsMax + 1])
+        var book = DoubtBook()
+        let peer = SwarmBench.peer(1)
+        for piece in bench.geometry.pieces {
+            book.doubt(piece, of: peer, at: nil, until: bench.now + .seconds(1))
+        }
+        let kept = book.pieces(of: peer, at: nil).map(\.number)
+        #expect(kept == Array(1...DoubtBook.doubtsMax))
+    }
 }

@@ -37,6 +37,25 @@ struct SwarmConnectionTests {
         }
     }
 
+    @Test("a block that comes after its sender has gone is booked from where the sender was")
+    func lateBlock() throws {
+        let place = try Locality("aws/us/r2")
+        for givesUp in [false, true] {
+            var bench = try bench()
+            _ = bench.open(extensions: true)
+            _ = bench.receive(.extendedHandshake(ExtendedHandshake(locality: place)))
+            var actions = bench.receive(.haveAll)
+            actions += bench.receive(.unchoke)
+            let asked = try #require(SwarmBench.requests(actions).first)
+            let patience = bench.swarm.settings.snubAfter
+            if givesUp { _ = bench.handle(.tick, after: patience + .seconds(1)) }
+            _ = bench.handle(.connectionClosed(Self.one, .remote))
+            #expect(bench.swarm.connections.isEmpty)
+            _ = bench.arrive(asked, .discarded)
+            #expect(bench.swarm.ledger.received.entries.map(\.from) == [place])
+        }
+    }
+
     @Test("a second connection in the same direction is refused")
     func second() throws {
         for isIncoming in [true, false] {

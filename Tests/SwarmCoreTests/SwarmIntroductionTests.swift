@@ -143,6 +143,7 @@ struct SwarmIntroductionTests {
     func requestLength() throws {
         var settings = SwarmSettings()
         settings.longRequestRate = 1 << 20
+        let limits = RequestLimits(settings)
         var session = PeerSession(
             ConnectionFacts(
                 id: Self.id,
@@ -154,14 +155,14 @@ struct SwarmIntroductionTests {
         )
         let geometry = try PieceGeometry(pieceLength: 1 << 22, fileLengths: [1 << 22])
         let range = try #require(geometry.range(of: 0..<128, in: geometry.pieces[0]))
-        #expect(session.requestLength(settings, at: .origin) == settings.foreignRequestLength)
+        #expect(session.requestLength(limits, at: .origin) == settings.foreignRequestLength)
         session.says(ExtendedHandshake(requestLengthMax: 1 << 20))
-        #expect(session.requestLength(settings, at: .origin) == settings.requestLength)
+        #expect(session.requestLength(limits, at: .origin) == settings.requestLength)
         let soon = Instant.origin + .milliseconds(100)
         session.pipeline.sent(range, at: .origin)
         _ = session.pipeline.arrived(range, at: soon)
-        #expect(session.requestLength(settings, at: soon) == settings.longRequestLength)
+        #expect(session.requestLength(limits, at: soon) == settings.longRequestLength)
         let late = Instant.origin + .seconds(10)
-        #expect(session.requestLength(settings, at: late) == settings.requestLength)
+        #expect(session.requestLength(limits, at: late) == settings.requestLength)
     }
 }

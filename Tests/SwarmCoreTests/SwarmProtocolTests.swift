@@ -18,6 +18,34 @@ struct SwarmProtocolTests {
         return bench
     }
 
+    // MARK: Parts
+
+    @Test("who publishes a part asks nobody for the rest, and serves what it has")
+    func part() throws {
+        var bench = try SwarmBench(filePieces: [2, 2]) { $0.scheduler.policy = .nearestScope }
+        var content = try bench.content(verified: [0, 1], sealed: [0])
+        content.isPart = true
+        bench.begin(content)
+        #expect(!bench.swarm.isComplete && bench.swarm.isSatisfied)
+        let hello = bench.open(1, extensions: true)
+        #expect(hello.contains(.send(.bitfield([0b1100_0000]), to: Self.one)))
+        #expect(bench.swarm.extendedHandshake.uploadOnly == true)
+        // One that has what is elsewhere and more to come.
+        var actions = bench.receive(.bitfield([0b0010_0000]))
+        actions += bench.receive(.unchoke)
+        #expect(actions == [])
+        actions = bench.receive(.interested)
+        #expect(actions.contains(.send(.unchoke, to: Self.one)))
+        actions = bench.receive(.request(bench.raw(0)))
+        #expect(actions.contains { if case .sendBlock = $0 { true } else { false } })
+        #expect(SwarmBench.closes(actions) == [])
+        // To one that has everything there is nothing to give.
+        _ = bench.open(2)
+        #expect(SwarmBench.closes(bench.receive(.haveAll, from: 2)) == [Self.two])
+        actions = bench.handle(.peersLearned([SwarmBench.endpoint(9)]), after: .seconds(60))
+        #expect(!actions.contains { if case .dial = $0 { true } else { false } })
+    }
+
     // MARK: Violations
 
     @Test("what the protocol does not allow closes exactly the connection that sent it")

@@ -86,6 +86,50 @@ struct TrackerBench {
 
 @Suite("Tracker registry")
 struct TrackerRegistryTests {
+    @Test("a piece has as many holders as there are complete peers and complete sets of parts")
+    func holders() throws {
+        var bench = TrackerBench()
+        func announce(_ number: Int, _ part: String? = nil, left: UInt64 = 1) throws {
+            var request = try TrackerBench.request(number, left: left)
+            request.part = part.flatMap { PartNumber($0) }
+            try bench.announce(request)
+        }
+        func holders() -> Int { bench.registry.holderCount(of: TrackerBench.swarm) }
+        #expect(holders() == 0)
+        try announce(1, "1/3")
+        try announce(2, "2/3")
+        try announce(3)
+        #expect(holders() == 0)
+        try announce(4, "3/3")
+        #expect(holders() == 1)
+        // Another division, and a further holder of a part.
+        try announce(5, "1/2")
+        try announce(6, "1/3")
+        #expect(holders() == 1)
+        try announce(7, "2/2")
+        #expect(holders() == 2)
+        // Whoever publishes the whole is complete, and counted once.
+        try announce(8, "1/1", left: 0)
+        try announce(3, left: 0)
+        #expect(holders() == 4)
+    }
+
+    @Test("who publishes a part is on the roster as such until it is complete")
+    func partOnRoster() throws {
+        var bench = TrackerBench()
+        var request = try TrackerBench.request(1)
+        request.part = PartNumber(1, of: 2)
+        try bench.announce(request)
+        func entry() throws -> RosterEntry? {
+            try bench.announce(TrackerBench.request(2)).roster?.joined.first
+        }
+        #expect(try entry()?.isPart == true)
+        request.left = 0
+        try bench.announce(request)
+        #expect(try entry()?.isPart == false)
+        #expect(try entry()?.isSeed == true)
+    }
+
     @Test("peers of one swarm learn each other's address and announced port, never their own")
     func exchange() throws {
         var bench = TrackerBench()

@@ -140,8 +140,9 @@ struct HostDriverTests {
                 await eventually { await host.syncProblem != nil }
                 #expect(await host.syncProblem?.contains("takes reports") == true)
             }
+            // What the store finds at the start may overtake the first report. After it, none.
             let asked = await old.reports.count
-            #expect(asked == 1)
+            #expect((1...2).contains(asked))
             try await FleetTracker.run { tracker, url in
                 await tracker.wish(wish(one, step: 1))
                 try await HostBench.run(on: directory.data, trackers: [oldURL, url]) { _, _ in
@@ -155,7 +156,7 @@ struct HostDriverTests {
     @Test("the operator's own activation, pin and removal")
     func orders() async throws {
         let (directory, one, two) = (directory, one, two)
-        try await HostBench.run(on: directory.data) { _, host in
+        try await HostBench.run(on: directory.data) { node, host in
             await eventually { await host.isVisible(one.reference) }
             _ = try await host.activate(one.reference)
             await eventually { await host.status.models.first?.report.active == "1" }
@@ -168,7 +169,11 @@ struct HostDriverTests {
             await #expect(throws: PeerError.self) { try await host.pin(other, isPinned: true) }
             let status = try await host.pin(two.reference, isPinned: true)
             #expect(status.pinned == ["acme/llama@2"])
+            // Whoever still has its driver, as the node has for a moment, has none of its files.
+            let driver = await node.driver(of: two.metainfo.info.infoHash)
+            #expect(driver != nil)
             try await host.remove(two.reference)
+            withExtendedLifetime(driver) {}
             #expect(await host.status.pinned == [])
             #expect(await host.status.stage(of: two.reference) == nil)
         }

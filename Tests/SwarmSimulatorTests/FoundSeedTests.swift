@@ -17,8 +17,26 @@ struct FoundSeedTests {
         #expect(outcome.violations.isEmpty, "\(outcome.violations)")
     }
 
+    @Test("a new tracker leases no piece that is being read under a lease", arguments: [97])
+    func leasedTwice(seed: UInt64) throws {
+        let outcome = try Runs.run("leases", seed: seed)
+        #expect(outcome.violations.isEmpty, "\(outcome.violations)")
+    }
+
+    @Test("a fleet without its tracker does not read the origin host by host", arguments: [294])
+    func storm(seed: UInt64) throws {
+        let outcome = try Runs.run("leases", seed: seed)
+        #expect(outcome.violations.isEmpty, "\(outcome.violations)")
+    }
+
     @Test("the simulator keeps the order of a connection, whatever holds it up", arguments: [1505])
     func order(seed: UInt64) throws {
+        let outcome = try Runs.run("mixed", seed: seed)
+        #expect(outcome.violations.isEmpty, "\(outcome.violations)")
+    }
+
+    @Test("a peer that withholds and comes back turns no clock back", arguments: [8162, 12609])
+    func withheldAgain(seed: UInt64) throws {
         let outcome = try Runs.run("mixed", seed: seed)
         #expect(outcome.violations.isEmpty, "\(outcome.violations)")
     }

@@ -245,6 +245,39 @@ import Testing
         _ = try holding.bytes(of: sample.piece(3))
     }
 
+    @Test("a part is served from its directory, and what is elsewhere is neither had nor read")
+    func seedingPart() throws {
+        let sample = try SampleVersion.varied()
+        let source = try published(sample)
+        for name in ["run.sh", "deep/er/twin-a"] {
+            try SystemFileSystem().unlink(source.appending(name))
+        }
+        let store = try Store.open(directory: data)
+        let holding = try store.holding(
+            of: sample.info,
+            layers: sample.layers,
+            seedingFrom: source
+        ) { ["big.bin", "twin-b", "empty"].contains($0.joinedPath) }
+        #expect(holding.isPart)
+        let geometry = sample.info.geometry
+        func name(_ file: FileIndex) -> String { sample.info.entry(of: file).joinedPath }
+        for piece in geometry.pieces {
+            // Twins have one content, so either directory has both.
+            let isHere = name(geometry.file(of: piece)) != "run.sh"
+            #expect(holding.verified[piece] == isHere)
+            if isHere {
+                #expect(try holding.bytes(of: piece) == sample.bytes(of: piece))
+            } else {
+                #expect(throws: StorageError.self) { try holding.bytes(of: piece) }
+                #expect(throws: StorageError.self) {
+                    try holding.write(piece, sample.bytes(of: piece))
+                }
+            }
+        }
+        let sealed = Array(geometry.files.filter { holding.isSealed($0) }.map(name))
+        #expect(sealed == ["big.bin", "deep/er/twin-a", "empty", "twin-b"])
+    }
+
     @Test("a published directory that lacks a file is refused by name", arguments: [true, false])
     func incompleteSource(_ isShort: Bool) throws {
         let sample = try SampleVersion.varied()

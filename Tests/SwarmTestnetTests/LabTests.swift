@@ -43,6 +43,25 @@ import Testing
         #expect(sizes == [150_000, 150_001])
     }
 
+    @Test("a program is found by its name and by its path, and runs where it is told to")
+    func programs() async throws {
+        for program in ["echo", "/bin/echo"] {
+            #expect(try await Shell.run(program, ["here"]) == "here\n")
+            let table = ProcessTable()
+            let log = "\(directory)-log"
+            defer { try? FileManager.default.removeItem(atPath: log) }
+            await ProcessPlan(
+                key: "echo",
+                label: "echo",
+                command: [program, "there"],
+                namespace: nil,
+                log: log
+            ).run(in: table)
+            #expect(try String(contentsOfFile: log, encoding: .utf8) == "there\n")
+        }
+        try FileManager.default.removeItem(atPath: directory)
+    }
+
     @Test("a changed, a cut, a longer, a missing and an extra file are each found")
     func comparison() async throws {
         defer { try? FileManager.default.removeItem(atPath: directory) }

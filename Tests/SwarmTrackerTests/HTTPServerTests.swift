@@ -16,4 +16,49 @@ struct HTTPServerTests {
             .get()
         try await channel.closeFuture.get()
     }
+
+    @Test("connections are served side by side, and the end waits for all of them")
+    func groups() async throws {
+        let groups = ConnectionGroups()
+        let (served, count) = (AsyncStream.makeStream(of: Int.self), 1000)
+        let gate = AsyncStream.makeStream(of: Void.self)
+        try await groups.serve {
+            // The first ends only after all others, of which some are in its group.
+            groups.add {
+                for await _ in gate.stream { break }
+                served.continuation.yield(0)
+                served.continuation.finish()
+            }
+            for number in 1..<count { groups.add { served.continuation.yield(number) } }
+            var others = served.stream.makeAsyncIterator()
+            for _ in 1..<count { #expect(await others.next() != 0) }
+            gate.continuation.finish()
+        }
+        // Had it not been waited for, the stream would have no end yet.
+        served.continuation.finish()
+        var rest: [Int] = []
+        for await number in served.stream { rest.append(number) }
+        #expect(rest == [0])
+    }
+
+    @Test("connections end when the server fails, and none is served after it")
+    func failedServer() async throws {
+        struct Failure: Error {}
+        let groups = ConnectionGroups()
+        let (begun, never) = (AsyncStream.makeStream(of: Void.self), AsyncStream<Void> { _ in })
+        let served = Locked(0)
+        await #expect(throws: Failure.self) {
+            try await groups.serve {
+                groups.add {
+                    begun.continuation.finish()
+                    for await _ in never {}
+                    served.withLock { $0 += 1 }
+                }
+                for await _ in begun.stream {}
+                throw Failure()
+            }
+        }
+        groups.add { served.withLock { $0 += 1 } }
+        #expect(served.withLock { $0 } == 1)
+    }
 }

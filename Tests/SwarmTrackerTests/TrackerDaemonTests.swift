@@ -15,7 +15,7 @@ struct TrackerDaemonTests {
             let head = try await tracker.send("HEAD", "/healthz")
             #expect((head.status, head.body.count) == (200, 0))
             for (method, target) in [
-                ("GET", "/"), ("GET", "/nope"), ("POST", "/announce"),
+                ("POST", "/"), ("GET", "/nope"), ("POST", "/announce"),
                 ("DELETE", "/api/v1/models/a/b/1"),
             ] {
                 let answer = try await tracker.send(method, target)

@@ -43,6 +43,7 @@ struct AnnounceRequestTests {
             ],
             locality: try Locality("aws/us-east-1/räck 1".replacing(" ", with: "")),
             generation: .max,
+            part: PartNumber(2, of: 3),
             rosterEpoch: RosterEpoch(life: .max, counter: 1)
         )
         let query = AnnounceCodec.encodeRequest(request)
@@ -52,7 +53,7 @@ struct AnnounceRequestTests {
                 + "&downloaded=2&left=3&event=paused&key=000000FF&numwant=0&compact=0"
                 + "&ipv4=1.2.3.4%3A5&ipv6=%5B2001%3Adb8%3A%3A1%5D%3A6"
                 + "&shoal_loc=aws%2Fus-east-1%2Fr%C3%A4ck1&shoal_gen=18446744073709551615"
-                + "&shoal_epoch=18446744073709551615.1"
+                + "&shoal_part=2%2F3&shoal_epoch=18446744073709551615.1"
         )
         #expect(try AnnounceCodec.decodeRequest(query: query) == request)
         let url = AnnounceCodec.requestURL(request, tracker: "http://t/announce")

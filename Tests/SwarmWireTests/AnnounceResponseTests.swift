@@ -32,7 +32,8 @@ struct AnnounceResponseTests {
                         endpoints: [],
                         locality: .unknown,
                         generation: 0,
-                        isSeed: false
+                        isSeed: false,
+                        isPart: true
                     ),
                 ],
                 left: [PeerID([UInt8](1..<21))!],

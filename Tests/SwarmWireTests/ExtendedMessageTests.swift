@@ -35,6 +35,7 @@ struct ExtendedMessageTests {
             metadataID: LocalExtensionID.metadata,
             doesNotHaveID: LocalExtensionID.doesNotHave,
             uploadOnlyID: LocalExtensionID.uploadOnly,
+            uplinkID: LocalExtensionID.uplink,
             client: "Shoal 0.1",
             listenPort: 6881,
             requestQueueLength: 512,
@@ -53,7 +54,7 @@ struct ExtendedMessageTests {
         #expect(
             bytes
                 == raw(
-                    "d1:md11:lt_donthavei2e11:upload_onlyi3e11:ut_metadatai1ee"
+                    "d1:md11:lt_donthavei2e12:shoal_uplinki5e11:upload_onlyi3e11:ut_metadatai1ee"
                         + "13:metadata_sizei1000e1:pi6881e4:reqqi512e"
                         + "9:shoal_gen20:184467440737095516159:shoal_loc"
                         + "20:aws/us-east-1/rack1712:shoal_maxreqi1048576e11:upload_onlyi1e"
@@ -66,7 +67,7 @@ struct ExtendedMessageTests {
         #expect(
             PeerFrameCodec.encode(.extendedHandshake(ours), extensions: .none, into: &frame)
         )
-        #expect(frame == hex("000000e1 14 00") + bytes)
+        #expect(frame == hex("000000f3 14 00") + bytes)
     }
 
     @Test(

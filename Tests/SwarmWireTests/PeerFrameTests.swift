@@ -9,13 +9,15 @@ struct PeerFrameTests {
         metadata: 2,
         doesNotHave: 7,
         uploadOnly: 3,
-        intent: 9
+        intent: 9,
+        uplink: 11
     )
     static let ours = RemoteExtensions(
         metadata: LocalExtensionID.metadata,
         doesNotHave: LocalExtensionID.doesNotHave,
         uploadOnly: LocalExtensionID.uploadOnly,
-        intent: LocalExtensionID.intent
+        intent: LocalExtensionID.intent,
+        uplink: LocalExtensionID.uplink
     )
 
     static let block = RawBlock(piece: 1, begin: 0x4000, length: 0x1_0203)
@@ -87,6 +89,18 @@ struct PeerFrameTests {
         )
     }
 
+    @Test("a shoal_uplink of another length is refused, and bits of a later version are skipped")
+    func uplinks() throws {
+        let frame = { (payload: String) in [20, LocalExtensionID.uplink] + hex(payload) }
+        for payload in ["", "00", "00 00000000000000", "00 000000000000000000"] {
+            #expect(throws: PeerWireError.self) {
+                try PeerFrameCodec.decode(frame: frame(payload))
+            }
+        }
+        let later = try PeerFrameCodec.decode(frame: frame("fe 0000000000000005"))
+        #expect(later == .uplink(UplinkReport(bytesPerSecond: 5, isSlow: false)))
+    }
+
     @Test("extension messages go out under the receiver's ids and come in under ours")
     func extensionMessages() throws {
         let messages: [(PeerMessage, sent: String, payload: [UInt8])] = [
@@ -107,6 +121,14 @@ struct PeerFrameTests {
                 .intent(
                     ImportIntent(isWithdrawal: true, level: 1, lifetime: .zero, pieces: [7])
                 ), "0000000a 14 09", hex("01 01 0000 00000007")
+            ),
+            (
+                .uplink(UplinkReport(bytesPerSecond: 0x0102_0304_0506_0708, isSlow: true)),
+                "0000000b 14 0b", hex("01 0102030405060708")
+            ),
+            (
+                .uplink(UplinkReport(bytesPerSecond: 9, isSlow: false)), "0000000b 14 0b",
+                hex("00 0000000000000009")
             ),
             (.metadata(.request(piece: 3)), "0000001b 14 02", raw("d8:msg_typei0e5:piecei3ee")),
             (.metadata(.reject(piece: 4)), "0000001b 14 02", raw("d8:msg_typei2e5:piecei4ee")),
@@ -194,7 +216,7 @@ struct PeerFrameTests {
         for id in [UInt8(9), 10, 11, 12, 18, 19, 24, 255] {
             #expect(try PeerFrameCodec.decode(frame: [id, 1, 2]) == .unknown(id: id))
         }
-        #expect(try PeerFrameCodec.decode(frame: [20, 5, 1]) == .unknown(id: 20))
+        #expect(try PeerFrameCodec.decode(frame: [20, 6, 1]) == .unknown(id: 20))
         #expect(try PeerFrameCodec.decode(frame: [20, 255]) == .unknown(id: 20))
         #expect(throws: PeerWireError.frameLength(id: 20, length: 1, expected: 2)) {
             try PeerFrameCodec.decode(frame: [20])

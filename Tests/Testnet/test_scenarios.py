@@ -5,6 +5,7 @@ import os
 import subprocess
 
 import pytest
+from conftest import Testnet
 
 SHORT = [
     "cold-start-small",
@@ -40,6 +41,13 @@ def test_without_root_hosts_have_networks_in_a_user_namespace(binary):
     assert report["boundaries"]
 
 
+@pytest.mark.limit(150)
+def test_without_namespaces_hosts_have_loopback_addresses(testnet):
+    report = testnet.json("run", "cold-start-small", "--loopback", seconds=140)
+    assert report["isolation"] == "loopback"
+    assert report["ok"] and report["boundaries"] == []
+
+
 @pytest.mark.parametrize("scenario", SHORT)
 @pytest.mark.limit(150)
 def test_scenario(testnet, scenario):
@@ -51,6 +59,59 @@ def test_scenario(testnet, scenario):
     assert report["hosts"] == len(report["hostReports"])
     assert report["completionSeconds"]["max"] >= report["boundSeconds"] * 0.95
     assert all(boundary["counterIn"] > 0 for boundary in report["boundaries"])
+
+
+@pytest.fixture(scope="module")
+def late_host(binary, tmp_path_factory):
+    """The scenario that mostly waits for a host to count as dead: it runs beside the other rollouts."""
+    testnet = Testnet(binary, tmp_path_factory.mktemp("late-host"))
+    yield testnet, testnet.start("run", "rollout-late-host", "--json")
+    testnet.run("down", "--all")
+
+
+def waves_of(report):
+    """The waves of a rollout over all 16 hosts."""
+    assert report["ok"] and report["violations"] == []
+    [rollout] = report["rollouts"]
+    assert [wave["hosts"] for wave in rollout["waves"]] == [1, 3, 12]
+    assert rollout["hosts"] == report["hosts"] == len(report["hostReports"]) == 16
+    return rollout, rollout["waves"]
+
+
+def assert_complete(rollout, waves, away):
+    assert rollout["state"] == "complete"
+    assert rollout["hostsActive"] == 16 - away
+    assert [wave["hostsActive"] for wave in waves] == [1, 3, 12 - away]
+    began = [wave["beganSeconds"] for wave in waves]
+    assert began == sorted(began) and waves[-1]["activeSeconds"] <= rollout["completeSeconds"]
+
+
+@pytest.mark.parametrize("scenario", ["rollout", "rollout-restart"])
+@pytest.mark.limit(240)
+def test_rollout(testnet, late_host, scenario):
+    rollout, waves = waves_of(testnet.json("run", scenario, seconds=230))
+    assert_complete(rollout, waves, away=0)
+
+
+@pytest.mark.limit(240)
+def test_a_bad_version_is_taken_back(testnet, late_host):
+    rollout, _ = waves_of(testnet.json("run", "rollout-bad", seconds=230))
+    assert rollout["state"] == "rolled back"
+    assert rollout["hostsActive"] == 0 < rollout["hostsActiveMax"] < 16
+    assert 0 < rollout["returnSeconds"] <= 10
+    assert rollout["returnBytes"] == 0
+    assert "the probe" in rollout["returnReason"]
+
+
+@pytest.mark.limit(240)
+def test_a_host_that_was_away_converges(late_host):
+    _, process = late_host
+    out, err = process.communicate(timeout=230)
+    assert process.returncode == 0, err[-3000:]
+    report = json.loads(out.splitlines()[-1])
+    rollout, waves = waves_of(report)
+    assert_complete(rollout, waves, away=1)
+    assert report["hostReports"][-1]["servingSeconds"] <= 30
 
 
 @pytest.mark.limit(300)

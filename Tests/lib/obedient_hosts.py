@@ -21,6 +21,15 @@ def call(url, method="GET", body=None, timeout=30):
         return error.code, json.loads(error.read())
 
 
+def announce_holders(tracker, info_hash):
+    """Two peers that say they have all of a version, so that a rollout of it leaves `seeding`."""
+    swarm = "".join(f"%{byte:02x}" for byte in bytes.fromhex(info_hash)[:20])
+    for number in (1, 2):
+        query = f"info_hash={swarm}&peer_id={number:020}&port={6000 + number}&left=0&compact=1"
+        with urllib.request.urlopen(f"{tracker.url}/announce?{query}") as answer:
+            assert b"failure" not in answer.read()
+
+
 class Host:
     """One host in a thread. Fetching takes one report, switching another.
 
@@ -97,6 +106,9 @@ class Host:
             self.errors.append(state)
             time.sleep(0.2)
             return
+        self._hear(state)
+
+    def _hear(self, state):
         self.generation = state["generation"]
         for model in state["models"]:
             self.model = model["name"]

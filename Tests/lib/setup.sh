@@ -98,6 +98,22 @@ setup_origins() {
         "$python" -m pip install -q --disable-pip-version-check 'moto[server]==5.*' boto3
 }
 
+# A browser for the tracker's page, and what drives it.
+setup_page() {
+    if ! command -v chromium > /dev/null || ! command -v chromedriver > /dev/null; then
+        install_system_packages chromium chromium-driver
+    fi
+    "$python" -c 'import selenium.webdriver' > /dev/null 2>&1 ||
+        "$python" -m pip install -q --disable-pip-version-check 'selenium==4.*'
+}
+
+# What the tests of Docs/deploy need beside: what reads units, and the schemas of Kubernetes.
+setup_deploy() {
+    install_system_packages systemd curl
+    "$python" -c 'import kubernetes_validate, yaml' > /dev/null 2>&1 ||
+        "$python" -m pip install -q --disable-pip-version-check 'kubernetes-validate>=1.37' pyyaml
+}
+
 # Everything, once at a time when two scripts start together.
 setup() {
     require_swift

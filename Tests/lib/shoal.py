@@ -81,12 +81,12 @@ class Shoal:
         process.endpoint = at
         return process
 
-    def tracker(self, *arguments, at=None, name="tracker"):
+    def tracker(self, *arguments, at=None, name="tracker", **options):
         """A tracker; its `url` is where it answers."""
         at = at or endpoint()
         process = self.start(
             "tracker", "--listen", endpoint_text(at),
-            "--data", self.directory / f"tracker-{at[1]}", *arguments, name=name,
+            "--data", self.directory / f"tracker-{at[1]}", *arguments, name=name, **options,
         )
         process.wait_for_output("listening on", START_SECONDS)
         process.endpoint = at

@@ -80,6 +80,9 @@ package struct HostModels: Sendable {
         }
     }
 
+    /// How far the activation of a model is.
+    package func activation(of name: ModelName) -> ActivationRecord? { models[name]?.record }
+
     package var modelNames: [ModelName] { Array(models.keys) }
     /// Verified bytes of all versions.
     package var bytesHeld: Int { versions.values.reduce(0) { $0 + $1.bytesHeld } }

@@ -70,6 +70,14 @@ extension ChannelMachine {
         return sum
     }
 
+    var channelView: ChannelView {
+        let stable = channel.stable
+        let serving = members.values.count { member in
+            !member.standing.isDead && stable.map { member.serves($0) } ?? false
+        }
+        return ChannelView(channel: channel, hosts: counts, serving: serving)
+    }
+
     var view: RolloutView? {
         guard let rollout else { return nil }
         var all = HostCounts()
@@ -92,7 +100,7 @@ extension ChannelMachine {
             domains: byDomain.keys.sorted().map { domain in
                 RolloutView.Domain(
                     domain: domain,
-                    unavailableMax: unavailableMax(in: domain),
+                    unavailableMax: unavailableMax(in: .rack(domain)),
                     hosts: byDomain[domain]!
                 )
             }
@@ -121,8 +129,10 @@ extension ChannelMachine {
         }
         switch rollout.phase {
         case .seeding:
-            return "\(holders) complete holder\(holders == 1 ? "" : "s") of the version known to "
-                + "the tracker; two are needed, or one and an origin in its .torrent"
+            return "\(holders) complete holder\(holders == 1 ? "" : "s") of "
+                + "\(rollout.model)@\(rollout.target.version) known to the tracker; two are "
+                + "needed, or one and an origin in its .torrent"
+                + (holders == 0 ? ": seed it with `shoal publish --seed` where its files are" : "")
         case .staging:
             let tally = tallies[rollout.wave]
             return "\(tally.waited - tally.staged) of \(tally.waited) hosts to hold it sealed: "

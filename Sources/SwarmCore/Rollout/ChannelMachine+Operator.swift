@@ -157,10 +157,7 @@ extension ChannelMachine {
         guard let wave = command.wave else {
             throw FleetRefusal(.invalid, "say which wave is approved: \"wave\": N, from 1")
         }
-        let gates = rollout.plan.waves[rollout.wave].gates
-        guard rollout.phase == .baking, rollout.gate < gates.count,
-            gates[rollout.gate] == .approval, wave == rollout.wave + 1, rollout.pause == nil
-        else {
+        guard rollout.isAtApproval, wave == rollout.wave + 1 else {
             throw FleetRefusal(
                 .conflict,
                 "rollout \(rollout.id) is \(rollout.stateText) and does not wait for an approval "

@@ -1,4 +1,3 @@
-internal import DequeModule
 internal import OrderedCollections
 internal import SwarmModel
 
@@ -7,23 +6,16 @@ internal import SwarmModel
 ///
 /// Invariants, by their names in `Docs/Rollouts.md`:
 /// - *budget*: a host that serves is told to switch only while fewer than `maxUnavailable` hosts of
-///   its rack are switching, unhealthy or failed.
+///   its rack, of its region and of its cloud are switching, unhealthy or failed.
 /// - *abort dominates*: once a rollout has a `returnReason`, no host is told to serve its target.
 /// - *readiness*: a host is told to serve the target only when it holds it sealed, and the previous
 ///   version too, unless the channel keeps none.
 struct ChannelMachine: Sendable {
-    struct Domain: Hashable, Sendable {
-        var members = 0
-        var unavailable = 0
-        /// Hosts that may want to switch, in the order in which they became ready.
-        var ready: Deque<HostName> = []
-    }
-
     var channel: FleetChannel
     /// The newest of the channel, also when it is over.
     var rollout: Rollout?
-    private(set) var members: OrderedDictionary<HostName, Member> = [:]
-    private(set) var domains: OrderedDictionary<Locality, Domain> = [:]
+    var members: OrderedDictionary<HostName, Member> = [:]
+    var domains = DomainBook()
     /// One for each wave.
     private(set) var tallies = [Tally()]
 
@@ -71,7 +63,7 @@ struct ChannelMachine: Sendable {
         return member.holds(previous)
     }
 
-    private func wantsCommand(_ member: Member) -> Bool {
+    func wantsCommand(_ member: Member) -> Bool {
         if let rollout = running, rollout.isReturn { return wantsReturn(member, rollout) }
         guard let goal = goal(of: member), !member.isDead, member.report != nil else {
             return false
@@ -98,7 +90,7 @@ struct ChannelMachine: Sendable {
         return version == rollout.target || (rollout.isReturn && version == rollout.previous)
     }
 
-    private func assess(_ member: Member) -> MemberStanding {
+    func assess(_ member: Member) -> MemberStanding {
         var standing = MemberStanding()
         let answer = member.answer
         standing.isDead = member.isDead
@@ -152,27 +144,26 @@ struct ChannelMachine: Sendable {
         var member = member
         member.standing = assess(member)
         members[host] = member
-        domains[member.domain, default: Domain()].members += 1
+        domains.join(member.domains)
         book(member, 1)
     }
 
     mutating func leave(_ host: HostName, _ turn: inout Turn) {
         guard let member = members[host] else { return }
         book(member, -1)
-        domains[member.domain]!.members -= 1
-        if domains[member.domain]!.members == 0 { domains.removeValue(forKey: member.domain) }
+        domains.leave(member.domains)
         members.swapRemove(host)
         if member.command != nil {
             turn.actions.append(.removeCommand(channel: channel.name, host: host))
         }
         turn.actions.append(.desire(host))
-        dispatch(member.domain, &turn)
+        dispatch(around: member, &turn)
         advance(&turn)
     }
 
-    private mutating func book(_ member: Member, _ sign: Int) {
+    mutating func book(_ member: Member, _ sign: Int) {
         tallies[member.wave].add(member.standing, sign)
-        if member.standing.isUnavailable { domains[member.domain]!.unavailable += sign }
+        if member.standing.isUnavailable { domains.book(member.domains, sign) }
     }
 
     mutating func setWaves(_ waves: [(host: HostName, wave: Int)], count: Int) {
@@ -188,18 +179,12 @@ struct ChannelMachine: Sendable {
     /// After a change of goals, which may touch every host. Everything else touches one.
     mutating func assessAll() {
         for index in tallies.indices { tallies[index] = Tally() }
-        for domain in domains.keys { domains[domain]!.unavailable = 0 }
+        domains.clearUnavailable()
         for host in members.keys {
             members[host]!.standing = assess(members[host]!)
             members[host]!.progress = 0
             book(members[host]!, 1)
         }
-    }
-
-    /// Lets every host that the goals now allow to switch take its turn.
-    mutating func dispatchAll(_ turn: inout Turn) {
-        for host in members.keys { enqueue(host, &turn) }
-        for domain in domains.keys { dispatch(domain, &turn) }
     }
 
     mutating func desireAll(_ turn: inout Turn) {
@@ -242,7 +227,7 @@ struct ChannelMachine: Sendable {
         book(members[host]!, 1)
         noteProgress(host, turn.now)
         enqueue(host, &turn)
-        dispatch(former.domain, &turn)
+        dispatch(around: former, &turn)
     }
 
     private mutating func noteProgress(_ host: HostName, _ now: Instant) {
@@ -261,87 +246,6 @@ struct ChannelMachine: Sendable {
         if progress > member.progress {
             members[host]!.progress = progress
             lastProgress = now
-        }
-    }
-
-    // MARK: Switching
-
-    func unavailableMax(in domain: Locality) -> Int {
-        let amount = rollout?.plan.maxUnavailable ?? RolloutPlan.standard.maxUnavailable
-        return max(1, amount.of(domains[domain]?.members ?? 0))
-    }
-
-    /// Whether switching takes something out of service that now serves.
-    private func needsTurn(_ member: Member) -> Bool {
-        if member.isDead || member.standing.isUnavailable || member.report?.active == nil {
-            return false
-        }
-        if let rollout = running, rollout.isReturn, rollout.returnsAtOnce { return false }
-        return true
-    }
-
-    private var isHeld: Bool {
-        guard let rollout = running else { return false }
-        return rollout.pause != nil && !rollout.isReturn
-    }
-
-    private mutating func enqueue(_ host: HostName, _ turn: inout Turn) {
-        let member = members[host]!
-        guard !isHeld, wantsCommand(member) else { return }
-        if !needsTurn(member) {
-            command(host, &turn)
-        } else if !member.isQueued {
-            members[host]!.isQueued = true
-            domains[member.domain]!.ready.append(host)
-        }
-    }
-
-    /// Gives the turns of a domain that are free.
-    private mutating func dispatch(_ domain: Locality, _ turn: inout Turn) {
-        guard !isHeld else { return }
-        // The queue is looked at where it is: a copy of it would be made anew by each removal.
-        while let host = domains[domain]?.ready.first {
-            let member = members[host].flatMap { $0.domain == domain ? $0 : nil }
-            let isWilling = member.map { wantsCommand($0) } ?? false
-            if isWilling, let member, needsTurn(member), isExhausted(domain) { return }
-            domains[domain]!.ready.removeFirst()
-            guard member != nil else { continue }
-            members[host]!.isQueued = false
-            if isWilling { command(host, &turn) }
-        }
-    }
-
-    private func isExhausted(_ domain: Locality) -> Bool {
-        guard let unavailable = domains[domain]?.unavailable else { return true }
-        return unavailable >= unavailableMax(in: domain)
-    }
-
-    private mutating func command(_ host: HostName, _ turn: inout Turn) {
-        guard let version = goal(of: members[host]!) else { return }
-        let fence = turn.nextFence()
-        let member = members[host]!
-        book(member, -1)
-        members[host]!.command = Member.Command(version: version, fence: fence)
-        // A host that is out of service already stays so in the count.
-        members[host]!.wasServing = member.report?.active != nil || member.standing.isUnavailable
-        members[host]!.standing = assess(members[host]!)
-        book(members[host]!, 1)
-        let command = HostCommand(
-            channel: channel.name,
-            host: host,
-            version: version,
-            fence: fence
-        )
-        turn.actions.append(.saveCommand(command))
-        turn.audit("activate", "\(host)", "\(channel.model)@\(version.version) fence \(fence)")
-        turn.actions.append(.desire(host))
-    }
-
-    /// Hosts whose activation failed are tried once more.
-    mutating func retryFailed(_ turn: inout Turn) {
-        for (host, member) in members where member.answer == .failed && !member.isDead {
-            guard let goal = goal(of: member), member.command?.version == goal else { continue }
-            command(host, &turn)
         }
     }
 }

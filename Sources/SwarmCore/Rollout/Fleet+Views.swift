@@ -5,15 +5,18 @@ package import SwarmModel
 extension Fleet {
     /// What the tracker wants of a host; nothing of one that it does not know.
     package func desired(of host: HostName) -> [DesiredState.Model] {
-        (hosts[host]?.channels ?? []).sorted().compactMap { channels[$0]?.desired(of: host) }
+        guard let record = hosts[host] else { return [] }
+        var models = record.channels.sorted().compactMap { channels[$0]?.desired(of: host) }
+        for hold in record.holds { hold.add(to: &models) }
+        return models
     }
 
     package var channelViews: [ChannelView] {
-        channels.values.map { ChannelView(channel: $0.channel, hosts: $0.counts) }
+        channels.values.map(\.channelView)
     }
 
     package func channelView(_ name: String) -> ChannelView? {
-        channels[name].map { ChannelView(channel: $0.channel, hosts: $0.counts) }
+        channels[name]?.channelView
     }
 
     /// Nil unless it is the newest of its channel.
@@ -44,6 +47,7 @@ extension Fleet {
             locality: host.locality,
             labels: host.labels,
             channels: host.channels.sorted(),
+            holds: host.holds,
             isDead: host.isDead,
             silentSeconds: host.report == nil ? nil : (now - host.lastSeen).inSeconds,
             desired: desired(of: name),

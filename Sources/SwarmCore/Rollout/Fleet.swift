@@ -22,6 +22,8 @@ package struct Fleet: Sendable {
         var isDead = false
         /// Of the channels that it belongs to, one for each model.
         var channels: [String] = []
+        /// What it is told to hold beside; in order.
+        var holds: [HostHold] = []
         /// Obeys a controller of a newer epoch than ours.
         var isAhead = false
     }
@@ -208,9 +210,13 @@ package struct Fleet: Sendable {
     }
 
     package func unknown(_ host: HostName) -> FleetRefusal {
-        FleetRefusal(
+        let first = hosts.keys.sorted().prefix(5).map(\.description).joined(separator: ", ")
+        let more = hosts.count > 5 ? " and \(hosts.count - 5) more" : ""
+        return FleetRefusal(
             .unknownHost,
-            "no host '\(host)' has reported to this tracker; see GET /api/v1/hosts"
+            "no host '\(host)' has reported to this tracker; "
+                + (hosts.isEmpty ? "none has" : "it knows \(first)\(more)")
+                + ", and `shoal host list` lists them"
         )
     }
 
@@ -292,5 +298,9 @@ package struct Fleet: Sendable {
 extension Fleet {
     mutating func setChannels(_ channels: [String], of host: HostName) {
         hosts[host]!.channels = channels
+    }
+
+    mutating func setHolds(_ holds: [HostHold], of host: HostName) {
+        hosts[host]!.holds = holds
     }
 }

@@ -13,7 +13,10 @@ package enum FleetAction: Hashable, Sendable {
     case removeCommand(channel: String, host: HostName)
     /// Soft: who has reported, and what selectors look at. May be written later, with others.
     case saveHost(HostName, Locality, Labels)
+    /// With what it was told to hold.
     case removeHost(HostName)
+    case saveHold(HostName, HostHold)
+    case removeHold(HostName, HostHold)
     /// A host obeyed a controller of this epoch: the next epoch taken must be above it.
     case sawEpoch(Int)
     case audit(FleetAudit)
@@ -107,6 +110,10 @@ package struct FleetSettings: Hashable, Sendable {
     package var hostsMax = 16_384
     /// Each report is compared with the selectors of all channels when its labels change.
     package var channelsMax = 64
+    /// Versions that one host is told to hold beside its channels; each is a version more on its
+    /// disk and in every answer to it. With what a channel keeps it must stay below
+    /// ``HostReport/versionCountMax``.
+    package var holdsPerHostMax = 16
     /// Dead hosts are looked for at most this often, over the whole fleet.
     package var sweepSpacing = Duration.seconds(1)
     /// An epoch that a host says may be ahead of ours by so many; beyond it the host is wrong.

@@ -2,7 +2,10 @@ internal import SwarmModel
 
 /// One host as a channel sees it. What it was told is durable; what it said is soft, and said anew.
 struct Member: Hashable, Sendable {
-    var domain: Locality
+    /// Its rack.
+    let domain: Locality
+    /// Its rack, its region, its cloud.
+    let domains: [Domain]
     var labels: Labels
     /// Of the newest rollout of the channel.
     var wave = 0
@@ -23,6 +26,12 @@ struct Member: Hashable, Sendable {
     /// The farthest it has come in the phase at hand, for the progress deadline.
     var progress = 0
     var standing = MemberStanding()
+
+    init(domain: Locality, labels: Labels) {
+        self.domain = domain
+        domains = Domain.around(domain)
+        self.labels = labels
+    }
 
     struct Command: Hashable, Sendable {
         var version: DesiredState.Version

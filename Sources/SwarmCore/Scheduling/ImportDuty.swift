@@ -1,8 +1,9 @@
 /// One member as the rank sees it.
 package struct Standing: Hashable, Sendable {
     /// In order: a member that has everything already is the domain's importer of all pieces; a
-    /// slow one is its last choice, so that a domain of slow hosts still has an importer.
-    package enum Order: UInt8, Hashable, Sendable { case complete, able, slow }
+    /// slow one is its last choice, so that a domain of slow hosts still has an importer. One that
+    /// publishes a part never imports, and comes after all others.
+    package enum Order: UInt8, Hashable, Sendable { case complete, able, slow, part }
 
     package var key: UInt64
     /// Measured uplink, in units that all members share.
@@ -23,6 +24,7 @@ package struct Standing: Hashable, Sendable {
             RendezvousRank.cost(pieceKey: pieceKey, memberKey: key, weight: weight)
         case .slow:
             RendezvousRank.cost(pieceKey: pieceKey, memberKey: key, weight: weight) | 2 << 60
+        case .part: .max
         }
     }
 
@@ -71,6 +73,11 @@ package struct ImportDuty: Sendable {
     package var top: Int { members.count - 1 }
     package func members(at level: Int) -> [Standing] { members[level] }
     package var memberCount: Int { members.reduce(0) { $0 + $1.count } }
+
+    /// Somebody publishes a part.
+    package var hasParts: Bool {
+        members.contains { $0.contains { $0.order == .part } }
+    }
 
     package var groupCount: Int { groupKeys.count }
     package func group(of piece: Int) -> Int { piece % groupKeys.count }
@@ -159,11 +166,13 @@ package struct ImportDuty: Sendable {
     /// ranks of those that lack them, which will hold them first, and of those that have everything
     /// the first `count` in an order of the group, when this host is among the first. Each complete
     /// member so gets `count` of the domain for each group, and not the whole domain: it may be one
-    /// for a fleet of thousands.
+    /// for a fleet of thousands. Of those that publish parts nobody knows who has the group's, so
+    /// they go together, as one complete member.
     package func sources(_ count: Int, ofGroup group: Int, inDomainAt level: Int) -> [Standing] {
         let key = groupKeys[group]
         var lacking = FirstRanks(countMax: count)
         var complete = FirstRanks(countMax: count)
+        var parts: [Standing] = []
         var (completeCount, beforeMe) = (0, 0)
         for members in members[level...] {
             for member in members {
@@ -172,12 +181,16 @@ package struct ImportDuty: Sendable {
                     complete.offer(member, cost: member.spreadCost(pieceKey: key))
                     continue
                 }
+                guard member.order != .part else {
+                    parts.append(member)
+                    continue
+                }
                 if isBeforeMe(member, group) { beforeMe += 1 }
                 lacking.offer(member, cost: member.cost(pieceKey: key))
             }
         }
-        let isFirst = beforeMe < completeCount * count
-        return (isFirst ? complete.members : []) + lacking.members
+        let isFirst = beforeMe < (completeCount + (parts.isEmpty ? 0 : 1)) * count
+        return (isFirst ? complete.members + parts : []) + lacking.members
     }
 }
 

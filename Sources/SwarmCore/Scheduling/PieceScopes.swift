@@ -63,6 +63,11 @@ package struct PieceScopes: Sendable {
         return nil
     }
 
+    /// How many peers serve the piece that are at this level or nearer.
+    package func holderCount(of piece: Int, from level: Int) -> Int {
+        (level...top).reduce(0) { $0 + completeHolders[$1] + Int(holders[$1][piece]) }
+    }
+
     /// Whether a piece, begun or not, may be asked of a peer at that level.
     package func permits(_ piece: Int, at level: Int) -> Bool {
         permits(piece, at: level, nearest: nearest(piece) ?? 0)

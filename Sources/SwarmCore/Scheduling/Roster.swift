@@ -17,13 +17,18 @@ package struct Roster: Sendable {
         package var connection: ConnectionID?
         /// It was there and is gone, or could not be reached.
         package var isLost = false
+        /// It says so itself; a tracker's rating says the same later.
+        package var saysItIsSlow = false
 
         var standing: Standing? {
             guard !isLost else { return nil }
             let order: Standing.Order =
-                entry.isSeed ? .complete : (entry.rating.isSlow ? .slow : .able)
+                entry.isSeed
+                ? .complete : entry.isPart ? .part : isSlow ? .slow : .able
             return Standing(key: key, weight: entry.rating.weight, order: order)
         }
+
+        private var isSlow: Bool { entry.rating.isSlow || saysItIsSlow }
     }
 
     /// A member as it was and as it is.
@@ -128,6 +133,8 @@ package struct Roster: Sendable {
         after.entry.locality = locality
         after.connection = connection
         after.isLost = false
+        // It says so again when it still is.
+        after.saysItIsSlow = false
         var changes: [Change] = []
         set(after, before, &changes)
         return changes
@@ -155,6 +162,16 @@ package struct Roster: Sendable {
         guard let before = members[peer], !before.entry.isSeed else { return [] }
         var after = before
         after.entry.isSeed = true
+        var changes: [Change] = []
+        set(after, before, &changes)
+        return changes
+    }
+
+    /// What it says of its own uplink.
+    package mutating func said(_ peer: PeerID, isSlow: Bool) -> [Change] {
+        guard let before = members[peer], before.saysItIsSlow != isSlow else { return [] }
+        var after = before
+        after.saysItIsSlow = isSlow
         var changes: [Change] = []
         set(after, before, &changes)
         return changes

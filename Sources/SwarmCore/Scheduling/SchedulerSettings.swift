@@ -67,6 +67,10 @@ package struct SchedulerSettings: Hashable, Sendable {
     /// × dutyRanks` sources.
     package var rankGroups = 64
 
+    /// Imports under way at once before any is done. Fewer begin slowly, more are held up by a
+    /// host that is slow and does not know it yet.
+    package static let importsAtStart = 8
+
     // MARK: Connections
 
     /// In a fleet larger than ``SwarmSettings/connectionsWanted``: for each group that this host

@@ -41,13 +41,14 @@ extension Swarm {
 
     /// The fleet is too large for everybody to know everybody.
     var isDutyBound: Bool {
-        settings.scheduler.policy == .nearestScope && duty != nil && !isComplete
+        settings.scheduler.policy == .nearestScope && duty != nil && !isSatisfied
             && roster.members.count > settings.connectionsWanted
     }
 
     private func keysOfDuty() -> OrderedSet<UInt64> {
         guard let duty, let picker else { return [] }
         let countMax = settings.connectionsMax * 3 / 4
+        let hasParts = duty.hasParts
         var keys = OrderedSet(duty.members(at: duty.top).prefix(countMax).map(\.key))
         var isWanted = Array(repeating: false, count: duty.groupCount)
         for piece in picker.geometry.pieces where !picker.verified[piece] {
@@ -55,12 +56,12 @@ extension Swarm {
         }
         for group in isWanted.indices where isWanted[group] {
             let reach = duty.reach(ofGroup: group)
-            // Of rank 0 in the whole fleet: it comes from an origin.
-            guard reach >= 1, reach <= duty.top else { continue }
+            // Of rank 0 in the whole fleet: it comes from an origin, or from one who publishes it.
+            guard reach >= 1 || hasParts, reach <= duty.top else { continue }
             let sources = duty.sources(
                 settings.scheduler.dutyRanks,
                 ofGroup: group,
-                inDomainAt: reach - 1
+                inDomainAt: max(0, reach - 1)
             )
             for source in sources where keys.count < countMax { keys.append(source.key) }
         }
@@ -69,7 +70,7 @@ extension Swarm {
 
     /// How many more dials may be under way.
     var dialRoom: Int {
-        guard !isComplete, pausedUntil == nil else { return 0 }
+        guard !isSatisfied, pausedUntil == nil else { return 0 }
         return min(settings.dialsMax, connectionsLacking) - book.diallingCount
     }
 

@@ -41,6 +41,11 @@ extension Swarm {
         scheduleGossip(at: now)
     }
 
+    /// Others may import what this host has begun: it goes on, but nobody waits for it.
+    mutating func withdrawImports(at now: Instant) {
+        for piece in intents.own.keys { endImport(piece, at: now) }
+    }
+
     mutating func gossip(at now: Instant, into actions: inout [SwarmAction]) {
         gossipAt = nil
         gossipedAt = now

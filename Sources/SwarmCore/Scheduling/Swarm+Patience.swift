@@ -17,17 +17,26 @@ extension Swarm {
         !sessions.contains { !$0.pipeline.isEmpty && !$0.pipeline.isUnreliable }
     }
 
-    mutating func growImpatient(at now: Instant) {
+    mutating func growImpatient(at now: Instant, into actions: inout [SwarmAction]) {
         guard settings.scheduler.policy == .nearestScope, domains.top > 0, settledAt == nil,
-            pausedUntil == nil, !isComplete, isIdle()
+            pausedUntil == nil, !isSatisfied, isIdle()
         else {
+            // A peer that is asked and sends nothing only stops the clock: one that comes back
+            // again and again would turn it back for ever.
+            if let since = idleSince { idleBefore = now - since }
             idleSince = nil
             return
         }
-        let since = idleSince ?? now
+        let since = idleSince ?? now + (.zero - idleBefore)
         idleSince = since
         guard now - since >= patience else { return }
-        promoteDue(idleSince: since, at: now)
+        promoteDue(idleSince: since, at: now, into: &actions)
+    }
+
+    /// Something came.
+    mutating func noLongerIdle() {
+        idleSince = nil
+        idleBefore = .zero
     }
 
     /// The wait for each member before this host.
@@ -36,7 +45,11 @@ extension Swarm {
         return min(max(wait, settings.scheduler.patience), settings.scheduler.patienceMax)
     }
 
-    private mutating func promoteDue(idleSince: Instant, at now: Instant) {
+    private mutating func promoteDue(
+        idleSince: Instant,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
         guard let picker, let duty else { return }
         let count = picker.geometry.pieceCount
         var looked = 0
@@ -61,6 +74,7 @@ extension Swarm {
             )
             if now >= due(number, before, idleSince: idleSince) {
                 self.picker?.scopes.setPromoted(number, true)
+                takeBack(piece, at: now, into: &actions)
                 promotionCount += 1
                 mustRefill = true
             }
@@ -83,8 +97,30 @@ extension Swarm {
         else { return nil }
         switch picker.state(of: piece) {
         case .startable: return level
-        case .active: return picker.activePiece(piece)?.missingCount ?? 0 > 0 ? level : nil
+        case .active: return isStranded(piece) ? level : nil
         case .verified, .heldBack: return nil
+        }
+    }
+
+    /// Blocks of a piece in progress are asked of nobody, or of those that do not send.
+    private func isStranded(_ piece: PieceIndex) -> Bool {
+        picker?.activePiece(piece)?.blocks.contains { block in
+            switch block {
+            case .missing: true
+            case .requested(let id): sessions[id]?.pipeline.isUnreliable == true
+            case .received: false
+            }
+        } ?? false
+    }
+
+    /// What is asked of those that do not send may be asked of others.
+    private mutating func takeBack(
+        _ piece: PieceIndex,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        for id in sessions.ids(where: { !$0.pipeline.isEmpty && $0.pipeline.isUnreliable }) {
+            cancel(piece, of: id, at: now, into: &actions)
         }
     }
 
@@ -111,7 +147,11 @@ extension Swarm {
             time == .zero ? took : time * 0.75 + took * 0.25
         }
         pieceTime = smooth(pieceTime)
-        if intents.own[piece.number] != nil { importTime = smooth(importTime) }
+        guard intents.own[piece.number] != nil else { return }
+        importTime = smooth(importTime)
+        importsMax += 1
+        picker?.offerAgain()
+        mustRefill = true
     }
 
     /// How long an import takes as far as is known: the first is no quicker than its age.

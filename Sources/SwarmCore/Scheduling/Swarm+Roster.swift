@@ -88,7 +88,7 @@ extension Swarm {
         domains.level(of: member.entry.locality, key: member.key)
     }
 
-    private mutating func rankAll() {
+    mutating func rankAll() {
         var byLevel: [[Standing]] = Array(repeating: [], count: domains.top + 1)
         for member in roster.members.values {
             if let standing = member.standing { byLevel[level(of: member)].append(standing) }
@@ -103,7 +103,7 @@ extension Swarm {
         return Standing(
             key: Roster.key(of: me),
             weight: rating.weight,
-            order: rating.isSlow ? .slow : .able
+            order: rating.isSlow || pace.isSlow ? .slow : .able
         )
     }
 
@@ -144,7 +144,7 @@ extension Swarm {
         domains = wantedDomains
         rebuildDomains(at: now)
         dutiesChanged(at: now)
-        guard domains.top > 0, settings.scheduler.policy == .nearestScope, !isComplete else {
+        guard domains.top > 0, settings.scheduler.policy == .nearestScope, !isSatisfied else {
             return
         }
         let wait =
@@ -196,9 +196,14 @@ extension Swarm {
 
     /// Counts a peer as a holder at its level while it serves, and only then.
     mutating func updatePlacement(_ id: ConnectionID, at now: Instant) {
-        let settings = settings.scheduler
+        let chokeGrace = settings.scheduler.chokeGrace
+        let trustsSlow = trustsSlow
         let change = sessions.with(id) { session in
-            let wanted = session.wantedPlacement(settings, at: now)
+            let wanted = session.wantedPlacement(
+                chokeGrace: chokeGrace,
+                trustsSlow: trustsSlow,
+                at: now
+            )
             return (wanted: wanted, isNew: wanted != session.placement)
         }
         guard picker != nil, let (wanted, isNew) = change, isNew, let session = sessions[id] else {

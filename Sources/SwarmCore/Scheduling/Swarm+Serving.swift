@@ -107,13 +107,15 @@ extension Swarm {
             level: session.level,
             piecesHeld: session.pieces?.population ?? 0,
             waitsSince: session.uploads.waitsSince ?? now,
-            isFirst: session.uploads.next.map(isUnsent) ?? false
+            isFirst: session.uploads.next.map { isUnsent($0, at: session.level) } ?? false
         )
     }
 
-    /// Only this host has the piece, as far as it knows, and nobody is being sent it.
-    private func isUnsent(_ piece: PieceIndex) -> Bool {
-        picker?.availability(of: piece) == 0 && !slots.isSending(piece)
+    /// Only this host has the piece in the domain that the peer and it are in, as far as it knows,
+    /// and nobody is being sent it.
+    private func isUnsent(_ piece: PieceIndex, at level: Int) -> Bool {
+        guard let picker, !slots.isSending(piece) else { return false }
+        return picker.scopes.nearest(piece.number) ?? -1 < level
     }
 
     /// Frees the slots of those that take nothing, and gives them to others.
@@ -128,8 +130,9 @@ extension Swarm {
                 slots.stalled(session.id)
             }
         }
-        let isSaturated = sessions.values.contains(where: \.uploads.isWaiting)
-        uplink.sample(isSaturated: isSaturated, at: now)
+        // One alone that waits, or one that is slow itself, may take no more than it gets.
+        let waiting = sessions.count { $0.uploads.isWaiting && !$0.isSlow }
+        uplink.sample(isSaturated: waiting > 1, at: now)
         for pool in UploadSlots.Pool.allCases { serveOthers(pool, at: now, into: &actions) }
     }
 

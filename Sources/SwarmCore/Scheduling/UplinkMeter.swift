@@ -10,7 +10,11 @@ package struct UplinkMeter: Sendable {
     /// uplink, and each new rating changes ranks.
     private static let samplesMin = 10
 
+    /// The same for neighbours, of whom only one far slower than the others is ranked anew.
+    private static let samplesEarly = 3
+
     package var bytesPerSecond: Int? { sampleCount < Self.samplesMin ? nil : smoothed }
+    package var earlyBytesPerSecond: Int? { sampleCount < Self.samplesEarly ? nil : smoothed }
 
     package init(at now: Instant) { rate = TransferRate(at: now) }
 

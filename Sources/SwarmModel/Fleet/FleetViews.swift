@@ -9,7 +9,7 @@ package struct HostCounts: Hashable, Sendable, Codable {
     package var active = 0
     package var failed = 0
     package var unhealthy = 0
-    /// Switching, unhealthy, or failed: what `maxUnavailable` bounds in each rack.
+    /// Switching, unhealthy, or failed: what `maxUnavailable` bounds.
     package var unavailable = 0
     /// Of the version, on all hosts together.
     package var bytesHeld = 0
@@ -82,11 +82,15 @@ package struct RolloutView: Hashable, Sendable, Codable {
 /// A channel as the tracker shows it.
 package struct ChannelView: Hashable, Sendable, Codable {
     package var channel: FleetChannel
+    /// As its newest rollout sees them.
     package var hosts: HostCounts
+    /// Hosts that serve the version of the channel.
+    package var serving: Int
 
-    package init(channel: FleetChannel, hosts: HostCounts) {
+    package init(channel: FleetChannel, hosts: HostCounts, serving: Int) {
         self.channel = channel
         self.hosts = hosts
+        self.serving = serving
     }
 }
 
@@ -96,6 +100,8 @@ package struct HostView: Hashable, Sendable, Codable {
     package var locality: Locality
     package var labels: Labels
     package var channels: [String]
+    /// What it is told to hold whatever its channels want.
+    package var holds: [HostHold]
     package var isDead: Bool
     /// Seconds since its last report; nil when there was none since the tracker started.
     package var silentSeconds: Double?
@@ -109,6 +115,7 @@ package struct HostView: Hashable, Sendable, Codable {
         locality: Locality,
         labels: Labels,
         channels: [String],
+        holds: [HostHold],
         isDead: Bool,
         silentSeconds: Double?,
         desired: [DesiredState.Model],
@@ -118,6 +125,7 @@ package struct HostView: Hashable, Sendable, Codable {
         self.locality = locality
         self.labels = labels
         self.channels = channels
+        self.holds = holds
         self.isDead = isDead
         self.silentSeconds = silentSeconds
         self.desired = desired

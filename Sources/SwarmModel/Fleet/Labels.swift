@@ -87,6 +87,7 @@ package enum LabelFlaw: Error, Hashable, CustomStringConvertible {
     case twice(String)
     case tooMany(Int)
     case badRequirement(String)
+    case badShare(String)
 
     package var description: String {
         switch self {
@@ -102,6 +103,7 @@ package enum LabelFlaw: Error, Hashable, CustomStringConvertible {
         case .badRequirement(let text):
             "'\(text.prefix(72))' is no requirement; write KEY=VALUE, KEY!=VALUE, "
                 + "KEY in (A,B), KEY notin (A,B), KEY or !KEY, separated by commas"
+        case .badShare(let text): "'\(text.prefix(72))' is no share of hosts; write 1% to 100%"
         }
     }
 }

@@ -2,9 +2,13 @@
 /// once when the rollout is created; nothing of it changes later.
 package struct RolloutPlan: Hashable, Sendable, Codable {
     package var waves: [Wave]
-    /// Most hosts of one rack (hosts of one locality) that may be out of service at once because
-    /// of the rollout. Of a share, rounded down, and at least one.
+    /// Most hosts of one rack (hosts of one locality) that may be out of service at once because of
+    /// the rollout. Of a share, rounded down, and at least one.
     package var maxUnavailable: Amount
+    /// The same of one region, where the plan says so: `regionLimit` is what holds.
+    package var maxUnavailablePerRegion: Amount?
+    /// The same of one cloud, where the plan says so: `cloudLimit` is what holds.
+    package var maxUnavailablePerCloud: Amount?
     /// Activations that may fail before the rollout is aborted; 0 aborts at the first.
     package var failureBudget: Int
     /// Silent hosts that a wave does not wait for. More than these hold it up.
@@ -63,12 +67,29 @@ package struct RolloutPlan: Hashable, Sendable, Codable {
             try container.decodeIfPresent(T.self, forKey: key) ?? fallback
         }
         maxUnavailable = try value(.maxUnavailable, maxUnavailable)
+        maxUnavailablePerRegion = try value(.maxUnavailablePerRegion, nil)
+        maxUnavailablePerCloud = try value(.maxUnavailablePerCloud, nil)
         failureBudget = try value(.failureBudget, failureBudget)
         deadHostsMax = try value(.deadHostsMax, deadHostsMax)
         progressDeadlineSeconds = try value(.progressDeadlineSeconds, progressDeadlineSeconds)
         abortsAtDeadline = try value(.abortsAtDeadline, abortsAtDeadline)
         stagesAll = try value(.stagesAll, stagesAll)
         returnsAtOnce = try value(.returnsAtOnce, returnsAtOnce)
+    }
+
+    /// Most hosts of one region out of service at once; nil for as many as its racks allow.
+    package var regionLimit: Amount? { maxUnavailablePerRegion ?? limitOfAllDomains }
+
+    /// Most hosts of one cloud out of service at once; nil for as many as its racks allow.
+    package var cloudLimit: Amount? { maxUnavailablePerCloud ?? limitOfAllDomains }
+
+    /// A share is the same of a rack and of a cloud. A count is not: one host of each rack is meant
+    /// by `1`, and not one of a whole cloud after the other.
+    private var limitOfAllDomains: Amount? {
+        switch maxUnavailable {
+        case .percent: maxUnavailable
+        case .count: nil
+        }
     }
 
     /// What is wrong with it; nil when it can be carried out.
@@ -87,6 +108,22 @@ package struct RolloutPlan: Hashable, Sendable, Codable {
             }
             for gate in wave.gates {
                 if let flaw = gate.flaw { return "wave \(index + 1): \(flaw)" }
+            }
+        }
+        return shrinkage
+    }
+
+    /// A wave that could never add a host to those before it.
+    private var shrinkage: String? {
+        var (counted, shared): (Int, Int) = (0, 0)
+        for (index, wave) in waves.enumerated() {
+            switch wave.hosts {
+            case .count(let count) where count > counted: counted = count
+            case .percent(let percent) where percent > shared: shared = percent
+            case .selector: continue
+            case .count, .percent:
+                return "wave \(index + 1) is of \(wave.hosts) hosts and adds none to the waves "
+                    + "before it; waves count all hosts up to and including them"
             }
         }
         return nil
@@ -154,6 +191,7 @@ extension RolloutPlan {
             switch Amount(text) {
             case .count(let count)?: self = .count(count)
             case .percent(let percent)?: self = .percent(percent)
+            case nil where text.hasSuffix("%"): throw .badShare(text)
             case nil: self = .selector(try LabelSelector(text))
             }
         }

@@ -43,6 +43,7 @@ extension HostDriver {
         do {
             let found = try await damage(of: reference, bytesPerSecond: bytesPerSecond)
             guard let found, !found.isSound else { return }
+            counters.damagedVersions += 1
             logger.error(
                 "a version is damaged on the disk; it is taken out of use and repaired",
                 metadata: ["version": "\(reference)", "contents": "\(found.damaged.count)"]
@@ -85,6 +86,7 @@ extension HostDriver {
                 return (next, count)
             }
             scrub = next
+            counters.scrubbedBytes += count
             if let bytesPerSecond {
                 let rest = Duration.seconds(Double(count) / Double(bytesPerSecond))
                 await scrubs.wait(for: rest)

@@ -27,6 +27,8 @@ package actor HostDriver {
     private var hookEnds: [ModelName: Bell] = [:]
     /// Why the tracker and this host do not talk; nil when they do.
     var syncProblem: String?
+    /// For metrics.
+    var counters = HostCounters()
     /// What was found of the disk last.
     var diskUse: HostReport.Disk?
     private(set) var isStopping = false
@@ -299,6 +301,7 @@ package actor HostDriver {
                         "switched",
                         metadata: ["model": "\(name)", "to": "\(version ?? "nothing")"]
                     )
+                    counters.switches += 1
                     handle(.switched(name, failure: nil))
                 } catch {
                     logger.error("cannot switch", metadata: ["why": "\(error)"])
@@ -320,9 +323,11 @@ package actor HostDriver {
         case .hook(let name, let call, let end):
             let failure = await runHook(name, call, end: end)
             hookEnds[name] = nil
+            counters.hooks.add(isFailure: failure != nil)
             handle(.hookEnded(name, failure: failure))
         case .probe(let name, let version, let number):
             let failure = await runProbe(name, version)
+            counters.probes.add(isFailure: failure != nil)
             handle(.probed(name, number: number, failure: failure))
         }
     }

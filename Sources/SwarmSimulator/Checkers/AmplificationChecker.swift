@@ -20,7 +20,7 @@ extension Simulation {
     }
 
     /// Faults of the run, and hosts that are not as they should be.
-    private var flawCount: Int {
+    var flawCount: Int {
         let hosts = scenario.hosts.count {
             !$0.isHonest || $0.isSlow || $0.hasBadDisk || $0.hasStaleRoster
         }

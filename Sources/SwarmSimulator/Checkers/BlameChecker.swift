@@ -57,7 +57,7 @@ extension Simulation {
         guard let first = senders.first else { return }
         let isSingle = senders.allSatisfy { $0 == first }
         checks.see(isSingle ? "piece failed, one sender" : "piece failed, several senders")
-        if isSingle { checks.blame.expected.append((node, first)) }
+        if isSingle, first.originIndex == nil { checks.blame.expected.append((node, first)) }
     }
 
     /// The wrong blocks of a piece are known, and with them who sent them.

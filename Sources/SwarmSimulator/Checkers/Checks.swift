@@ -26,26 +26,17 @@ package struct Violation: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// The state of all checkers. Each has a file of its own with its rules, as an extension of the
-/// simulation, since it looks at everything.
-struct Checks {
-    private(set) var violations: [Violation] = []
-    var now = Instant.origin
-    var blame = BlameState()
-    var conversation: ConversationState
-    var roster = RosterState()
-    /// Whether a host's disk has changed bytes by itself, so that it may be blamed for them.
-    var hasRotted: [Bool]
+/// What checkers have found, and what they saw.
+protocol Findings {
+    var violations: [Violation] { get set }
+    var now: Instant { get }
     /// Counts what rare things happened, by name: a plan that meets none of them tests little.
-    private(set) var sights: [(name: String, count: Int)] = []
+    var sights: [(name: String, count: Int)] { get set }
+}
 
+extension Findings {
     /// A run is over when this many things are wrong.
-    private static let violationsMax = 5
-
-    init(_ scenario: Scenario, _ options: Simulation.Options) {
-        conversation = ConversationState(hostCount: scenario.hosts.count)
-        hasRotted = Array(repeating: false, count: scenario.hosts.count)
-    }
+    private static var violationsMax: Int { 5 }
 
     var hasFailed: Bool { !violations.isEmpty }
 
@@ -62,6 +53,25 @@ struct Checks {
         } else {
             sights.append((name, 1))
         }
+    }
+}
+
+/// The state of all checkers. Each has a file of its own with its rules, as an extension of the
+/// simulation, since it looks at everything.
+struct Checks: Findings {
+    var violations: [Violation] = []
+    var now = Instant.origin
+    var blame = BlameState()
+    var conversation: ConversationState
+    var roster = RosterState()
+    var leases = LeaseState()
+    /// Whether a host's disk has changed bytes by itself, so that it may be blamed for them.
+    var hasRotted: [Bool]
+    var sights: [(name: String, count: Int)] = []
+
+    init(_ scenario: Scenario, _ options: Simulation.Options) {
+        conversation = ConversationState(hostCount: scenario.hosts.count)
+        hasRotted = Array(repeating: false, count: scenario.hosts.count)
     }
 
     mutating func rotted(_ piece: PieceIndex, _ host: Int) {

@@ -27,7 +27,8 @@ extension Simulation {
             let ratio = ScenarioReport.Spread(of: times).p99 / calm
             if ratio > limit { missed("p99 of healthy hosts over a calm run", ratio, limit) }
         }
-        if let limit = expect.originCopies {
+        if let calm = expect.originCopies {
+            let limit = calm + expect.copiesForEachFault * Double(flawCount)
             let copies = Double(report.originBytes) / Double(report.modelBytes)
             if copies > limit { missed("copies from the origin", copies, limit) }
         }

@@ -27,6 +27,9 @@ extension Plan {
         expect = try root.section("expect") { section throws(PlanError) in
             try Expectations(&section)
         }
+        rollout = try root.sectionIfPresent("rollout") { section throws(PlanError) in
+            try Rollout(&section)
+        }
         try root.finish()
     }
 }

@@ -17,6 +17,8 @@ package struct Plan: Sendable {
     package var faults = Faults()
     package var settings = Settings()
     package var expect = Expectations()
+    /// Nil where a swarm is simulated.
+    package var rollout: Rollout?
 
     /// How finely transfers are modelled. The core decides the same in both.
     package enum Fidelity: String, Sendable, CaseIterable {
@@ -98,7 +100,14 @@ package struct Plan: Sendable {
 
     /// Where the model is at the start.
     package struct Source: Sendable {
-        package enum Kind: String, Sendable, CaseIterable { case seed, origin }
+        package enum Kind: String, Sendable, CaseIterable {
+            /// A peer that has everything.
+            case seed
+            /// The same, whose bytes are booked as an origin's.
+            case origin
+            /// Object storage: no peer, read under the tracker's leases.
+            case store
+        }
         package var at: Locality?
         package var kind = Kind.seed
         package var up = Draw(1.25e9)
@@ -201,6 +210,7 @@ package struct Plan: Sendable {
 
     /// What the report is held against.
     package struct Expectations: Sendable {
+        package static let none = Self()
         package var cloudAmplification: Double?
         package var regionAmplification: Double?
         package var rackAmplification: Double?

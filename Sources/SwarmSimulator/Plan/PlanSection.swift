@@ -157,6 +157,17 @@ struct PlanSection {
         return result
     }
 
+    mutating func sectionIfPresent<T>(
+        _ key: String,
+        _ read: (inout PlanSection) throws(PlanError) -> T
+    ) throws(PlanError) -> T? {
+        guard fields.contains(where: { $0.key == key }) else {
+            known.append(key)
+            return nil
+        }
+        return try section(key, read)
+    }
+
     /// An object within this one; an empty one when it is not there.
     mutating func section<T>(
         _ key: String,

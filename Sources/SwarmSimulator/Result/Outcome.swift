@@ -32,6 +32,8 @@ package struct Outcome: Sendable {
         package var timeline: [Moment]
         /// How often rare things happened.
         package var sights: [Sight]
+        /// Of a plan with a rollout.
+        package var rollout: RolloutFigures?
 
         package struct Levels: Sendable, Codable, Hashable {
             package var rack: Double
@@ -160,10 +162,9 @@ extension Simulation {
         let over = { (seconds: Double) in
             report.boundSeconds > 0 ? seconds / report.boundSeconds : 0
         }
-        let hash = String(fingerprint.value, radix: 16)
         return Outcome.Details(
             seed: scenario.seed,
-            eventHash: String(repeating: "0", count: 16 - hash.count) + hash,
+            eventHash: fingerprint.text,
             events: eventCount,
             virtualSeconds: (now - .origin).inSeconds,
             ratiosToBound: .init(

@@ -32,6 +32,8 @@ struct Connection {
     let loss: Double
     /// The network lost the connection and tells nobody.
     var isSilent = false
+    /// Of a store, at end 0, what is read over it; nil between peers.
+    var read: ConnectionID?
 
     static func id(_ connection: Int, _ end: Int) -> ConnectionID {
         ConnectionID(UInt64(connection * 2 + end))

@@ -6,7 +6,13 @@ import SwarmModel
 package struct Fingerprint: Hashable, Sendable {
     package private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
-    private mutating func fold(_ number: UInt64) {
+    /// Sixteen hexadecimal digits.
+    var text: String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.count) + digits
+    }
+
+    mutating func fold(_ number: UInt64) {
         value = (value ^ number) &* 0x0000_0100_0000_01B3
     }
 

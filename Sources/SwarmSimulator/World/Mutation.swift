@@ -38,4 +38,41 @@ package enum Mutation: String, Sendable, CaseIterable {
     case unsettled
     /// One host in four takes itself for a member of another rack.
     case misplaced
+    /// A lease lives on when its holder has died.
+    case keepLeases
+    /// The tracker forgets now and then what it has leased.
+    case leaseTwice
+
+    // Of rollouts.
+
+    /// A tracker that starts takes the epoch of the one before.
+    case keepEpoch
+    /// Commands are shown to hosts, and not written down.
+    case loseCommands
+    /// An abort is obeyed, and not written down.
+    case loseReturns
+    /// A host counts its record as durable before it is.
+    case trustUnwritten
+    /// A host begins without the record of its last life.
+    case forgetRecord
+    /// Twice as many hosts of a domain may be out of service.
+    case doubleBudget
+    /// Regions and clouds have no limit of their own.
+    case racksOnly
+    /// An approval is taken for the wave at hand, whichever was meant.
+    case approveWhatever
+    /// A host that waits at the tracker is not told of news.
+    case deafDesks
+    /// The tracker never hears its timer.
+    case deafTracker
+
+    /// Whether it is one of rollouts, and not of swarms.
+    package var isOfRollouts: Bool {
+        switch self {
+        case .keepEpoch, .loseCommands, .loseReturns, .trustUnwritten, .forgetRecord,
+            .doubleBudget, .racksOnly, .approveWhatever, .deafDesks, .deafTracker:
+            true
+        default: false
+        }
+    }
 }

@@ -24,6 +24,8 @@ struct Node {
     var disk: Disk
     /// Indices of open connections, in no order.
     var connections: [Int32] = []
+    /// Of stores, under way.
+    var reads: [StoreRead] = []
     var rosterEpoch = RosterEpoch.none
     /// The hashes that came with the message at hand do not prove.
     var areHashesAtHandWrong = false
@@ -61,6 +63,8 @@ enum Mail {
     case announceAnswered(AnnounceResponse)
     case announceFailed
     case scrub
+    /// The request for a read is with the store.
+    indirect case readBegins(OriginRead)
 }
 
 /// What is on the agenda.
@@ -78,5 +82,6 @@ enum Due {
     case faultsEnd
     case announce(node: Int32, life: Int32, AnnounceRequest)
     case trackerExpires
+    indirect case leaseWord(LeaseWord, node: Int32, life: Int32, peer: PeerID)
     case sample
 }

@@ -55,6 +55,7 @@ extension Scenario {
         settings.outstandingBytesMax = max(4 * block, settings.outstandingBytesMax / scale)
         settings.uploadCreditBytes = max(block, settings.uploadCreditBytes / scale)
         settings.commitBytes = max(block, settings.commitBytes / scale)
+        settings.origin.runBytes = max(block, settings.origin.runBytes / scale)
         scaleScheduler(&settings.scheduler)
         return settings
     }

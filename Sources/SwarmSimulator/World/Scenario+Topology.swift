@@ -158,12 +158,22 @@ extension Scenario {
             for _ in 0..<source.count.count(using: &random) {
                 var host = Host(place: place(of: source))
                 host.start = .seed
-                host.isOrigin = source.kind == .origin
+                host.isOrigin = source.kind != .seed
+                host.isStore = source.kind == .store
                 host.upRate = rate(source.up) ?? 0
                 host.downRate = host.upRate
                 hosts.append(host)
+                if host.isStore { addStore(source.at ?? .unknown) }
             }
         }
+    }
+
+    /// The last host is object storage; hosts know of it as operators write it in a publication.
+    private mutating func addStore(_ locality: Locality) {
+        guard let id = OriginID("store\(stores.count + 1)") else {
+            preconditionFailure("a short word is an origin's name")
+        }
+        stores.append((hosts.count - 1, OriginFacts(id: id, locality: locality)))
     }
 
     /// A rack in the source's domain; a rack of its own where nobody else is.

@@ -16,6 +16,8 @@ package struct Scenario: Sendable {
     package var places: [Place] = []
     package var links = LinkTable()
     package var faults: [Fault] = []
+    /// Object storage of the version; the host that stands for it is nobody's peer.
+    var stores: [(host: Int, facts: OriginFacts)] = []
     /// From then on no fault comes, and what was broken is healed.
     package var faultsEnd = Instant.origin
     package var deadline = Instant.origin
@@ -44,6 +46,8 @@ package struct Scenario: Sendable {
         package var place: Int
         package var start = Start.fresh
         package var isOrigin = false
+        /// Object storage and no process: see ``Plan/Source/Kind/store``.
+        package var isStore = false
         package var vice = Plan.Vice.none
         package var isSlow = false
         package var hasBadDisk = false
@@ -78,6 +82,16 @@ package struct Scenario: Sendable {
             case trackerUp
             case trackerRestart
             case rot(host: Int)
+
+            /// Whom it befalls, when that is one host.
+            package var host: Int? {
+                switch self {
+                case .crash(let host, _), .start(let host), .pause(let host), .resume(let host),
+                    .slow(let host, _), .restore(let host), .rot(let host):
+                    host
+                case .cut, .partition, .heal, .trackerDown, .trackerUp, .trackerRestart: nil
+                }
+            }
         }
         package var at: Instant
         package var kind: Kind

@@ -4,7 +4,7 @@ import SwarmModel
 /// Dialling, closing, and packets on their way.
 extension Simulation {
     /// A connect that nobody answers is given up after this long.
-    private static let connectTimeout = Duration.seconds(10)
+    static let connectTimeout = Duration.seconds(10)
 
     func endpoint(_ node: Int) -> Endpoint {
         Endpoint(address: .v4(0x0A00_0001 + UInt32(node)), port: Self.port)
@@ -117,6 +117,10 @@ extension Simulation {
 
     /// The network ends a connection; both ends hear of it within half a second.
     mutating func cut(_ connection: Int) {
+        if connections[connection].read != nil {
+            breakRead(connection)
+            return
+        }
         for end in 0...1 where ends[connection * 2 + end].isOpen {
             detach(connection, end)
             let delay = Duration.milliseconds(Int64.random(in: 1...500, using: &random))
@@ -203,6 +207,10 @@ extension Simulation {
         }
         if case .end = delivery.packet {
             detach(connection, end)
+            if connections[connection].read != nil {
+                readEnded(connection, end, nil)
+                return
+            }
             mail(
                 .event(.connectionClosed(Connection.id(connection, end), .remote)),
                 node,

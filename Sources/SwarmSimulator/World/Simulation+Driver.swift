@@ -15,7 +15,9 @@ extension Simulation {
             case .refuses: send(.message(.reject(block)), connection, from: end)
             default: deliver(.received(.request(block), from: id), node)
             }
-        case .block(let raw, let isWrong): blockArrived(raw, isWrong, id, node)
+        case .block(let raw, let isWrong):
+            let other = Int(ends[connection * 2 + 1 - end].node)
+            blockArrived(raw, isWrong, connections[connection].read ?? id, node, from: other)
         case .hashes(let range, let isWrong):
             mail(.hashesArrived(range, id, areWrong: isWrong), node, after: .zero)
         case .have(let piece): deliver(.received(.have(piece), from: id), node)
@@ -38,13 +40,13 @@ extension Simulation {
         _ raw: RawBlock,
         _ isWrong: Bool,
         _ id: ConnectionID,
-        _ node: Int
+        _ node: Int,
+        from other: Int
     ) {
         guard let range = scenario.geometry.alignedRange(of: raw) else {
             deliver(.blockArrived(raw, from: id, .discarded), node)
             return
         }
-        let other = Int(ends[id.place.connection * 2 + 1 - id.place.end].node)
         tally.book(range.length, from: other, to: node, at: now)
         let isRefused = nodes[node].host.hasBadDisk && !isAfterFaults && chance(150)
         let stored: AssemblyBoard.Stored =
@@ -92,6 +94,7 @@ extension Simulation {
         case .announceAnswered(let response): announceAnswered(response, node)
         case .announceFailed: announceFailed(node)
         case .scrub: scrub(node)
+        case .readBegins(let order): beginRead(order, node)
         }
     }
 
@@ -201,9 +204,11 @@ extension Simulation {
         case .publishView: onDisk(.published, node)
         // Every host of a run knows the metainfo.
         case .sendMetadata, .beginMetadata, .keepMetadata, .checkMetadata: break
-        // No host is told of an origin that it could read: sources are peers.
-        case .askLease, .renewLease, .endLease, .readOrigin, .cancelRead:
-            checks.fail(.safety, "driver", node, "asks for an origin that nobody told it of")
+        case .askLease(let wish): say(.ask(wish), node)
+        case .renewLease(let claim): say(.renew(claim), node)
+        case .endLease(let claim, let end): say(.end(claim, end), node)
+        case .readOrigin(let order): request(order, node)
+        case .cancelRead(let id): cancelRead(id, node)
         case .trace(let trace): noted(trace, node)
         }
     }

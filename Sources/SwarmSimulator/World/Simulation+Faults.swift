@@ -5,6 +5,11 @@ import SwarmModel
 extension Simulation {
     mutating func inflict(_ fault: Scenario.Fault.Kind) {
         if options.isRecording { note("fault: \(fault)", nil) }
+        mayBeSettled = true
+        if let store = fault.host, nodes[store].host.isStore {
+            inflict(fault, onStore: store)
+            return
+        }
         switch fault {
         case .crash(let host, let silently): crash(host, silently: silently)
         case .start(let host):
@@ -21,10 +26,23 @@ extension Simulation {
             releaseHeld()
         case .trackerDown: tracker.isDown = true
         case .trackerUp: tracker.isDown = false
-        case .trackerRestart: tracker.restart()
+        case .trackerRestart: tracker.restart(at: now)
         case .rot(let host): rot(host)
         }
-        mayBeSettled = true
+    }
+
+    /// Object storage has no process: it is there or not, and is as fast as its link.
+    private mutating func inflict(_ fault: Scenario.Fault.Kind, onStore store: Int) {
+        switch fault {
+        case .crash: closeStore(store)
+        case .start:
+            startsPending -= 1
+            nodes[store].isAlive = true
+        case .slow(_, let factor): setSpeed(store, factor)
+        case .pause: setSpeed(store, 1e-6)
+        case .restore, .resume: setSpeed(store, 1)
+        default: break
+        }
     }
 
     /// Nothing breaks any more, and what can be mended is.
@@ -35,6 +53,7 @@ extension Simulation {
         tracker.isDown = false
         for node in nodes.indices {
             if nodes[node].isPaused { resume(node) }
+            if nodes[node].host.isStore { nodes[node].isAlive = true }
             setSpeed(node, 1)
         }
         isAfterFaults = true
@@ -61,6 +80,7 @@ extension Simulation {
         nodes[node].announcer = Announcer(tiers: [[Self.trackerURL]], random: random.fork())
         nodes[node].board = AssemblyBoard()
         nodes[node].connections = []
+        nodes[node].reads = []
         nodes[node].backlog = []
         nodes[node].rosterEpoch = .none
         nodes[node].tickAt = nil
@@ -69,6 +89,9 @@ extension Simulation {
         nodes[node].isPublished = false
         checkStart(node)
         handle(.contentKnown(content(node)), node)
+        if !scenario.stores.isEmpty {
+            handle(.originsKnown(scenario.stores.map(\.facts), hasTracker: true), node)
+        }
         pollAnnouncer(node)
         plantTick(node)
     }

@@ -105,6 +105,11 @@ extension Simulation {
         else { return }
         network.flows[Int(flow)].dueAt = nil
         send(.block(outgoing.block, isWrong: outgoing.isWrong), connection, from: end)
+        if connections[connection].read != nil {
+            if ends[connection * 2 + end].outgoing.isEmpty { send(.end, connection, from: end) }
+            continueFlow(connection, end)
+            return
+        }
         let node = Int(ends[connection * 2 + end].node)
         // The core may have the next block at once; so the flow does not end before it was asked.
         if nodes[node].isPaused {

@@ -81,6 +81,10 @@ package struct Simulation {
             nodes.append(makeNode(mutated(host, index)))
         }
         for (index, host) in scenario.hosts.enumerated() {
+            if host.isStore {
+                nodes[index].isAlive = true
+                continue
+            }
             agenda.add(.start(node: Int32(index)), at: host.start == .seed ? .origin : host.joinsAt)
         }
         for (index, fault) in scenario.faults.enumerated()
@@ -179,6 +183,8 @@ package struct Simulation {
         case .faultsEnd: endFaults()
         case .announce(let node, let life, let request): announced(Int(node), life, request)
         case .trackerExpires: expireTracker()
+        case .leaseWord(let word, let node, let life, let peer):
+            hear(word, Int(node), life, peer)
         case .sample: sample()
         }
     }

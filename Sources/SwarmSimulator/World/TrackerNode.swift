@@ -4,6 +4,9 @@ import SwarmModel
 /// The tracker: its machine, and whether anybody answers.
 struct TrackerNode {
     var registry: TrackerRegistry
+    var leases: OriginLeases
+    /// Counts processes.
+    private var life: UInt64 = 1
     var random: SeededRandom
     var isDown = false
     var expiryPlannedAt: Instant?
@@ -16,11 +19,25 @@ struct TrackerNode {
         self.settings = settings
         self.random = random.fork()
         registry = TrackerRegistry(settings: settings, random: &self.random)
+        leases = Self.leases(life: 1, at: .origin)
+    }
+
+    /// Numbers of leases rise from one process to the next, as the wall clock makes them.
+    private static func leases(life: UInt64, at now: Instant) -> OriginLeases {
+        OriginLeases(settings: OriginLeaseSettings(), firstNumber: life << 32, at: now)
+    }
+
+    /// The planted bug.
+    mutating func forgetLeases() {
+        life += 1
+        leases = Self.leases(life: life, at: .origin)
     }
 
     /// A new process with nothing in its memory.
-    mutating func restart() {
+    mutating func restart(at now: Instant) {
+        life += 1
         registry = TrackerRegistry(settings: settings, random: &random)
+        leases = Self.leases(life: life, at: now)
         expiryPlannedAt = nil
     }
 }
@@ -35,7 +52,7 @@ extension Simulation {
     }()
 
     mutating func pollAnnouncer(_ node: Int) {
-        guard nodes[node].isAlive else { return }
+        guard nodes[node].isAlive, !nodes[node].host.isStore else { return }
         nodes[node].announcer.wantsPeersSooner =
             nodes[node].swarm.connectionCount == 0 && !nodes[node].swarm.isComplete
         guard let order = nodes[node].announcer.poll(at: now) else { return }

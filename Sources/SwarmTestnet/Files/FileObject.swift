@@ -42,6 +42,10 @@ struct FileObject {
     /// Call it after all keys were asked for.
     func finish() throws(FileFlaw) {
         guard let stranger = members.first(where: { !known.contains($0.name) }) else { return }
+        let timed = stranger.name + "Seconds"
+        guard !known.contains(timed) else {
+            throw flaw(stranger.name, "has no unit; write '\(timed)'")
+        }
         let list = known.sorted().joined(separator: ", ")
         throw flaw(stranger.name, "is an unknown key; the keys here are \(list)")
     }

@@ -11,6 +11,8 @@ struct HostRecord {
     var joinedAt: Duration?
     /// When it had the whole model, since the start of the run.
     var completedAt: Duration?
+    /// When it was first seen to serve the version that is rolled out.
+    var servedAt: Duration?
     var isRunning = false
     var isPaused = false
     /// Copies that the laboratory itself has spoilt.
@@ -41,6 +43,9 @@ struct HostRecord {
     var lives: [HostStatus] { earlier + (current.map { [$0] } ?? []) }
     var duplicateBytes: Int { lives.reduce(0) { $0 + $1.duplicateBytes } }
     var receivedBytes: Int { lives.reduce(0) { $0 + $1.receivedBytes } }
+
+    /// Payload of every version.
+    var allReceivedBytes: Int { lives.reduce(0) { $0 + ($1.allReceivedBytes ?? 0) } }
 
     /// Books what this host has received over all its lives.
     func book(to here: Locality, in ledger: inout TrafficLedger) {

@@ -7,9 +7,12 @@ extension LabRun {
     func differences() async throws -> [Int: String] {
         var copies: [Int: String] = [:]
         for (host, record) in records where record.completedAt != nil && !record.isSpoilt {
-            copies[host] = record.current?.path ?? record.earlier.last?.path ?? ""
+            copies[host] =
+                scenario.channel != nil
+                ? servedPath(host) : record.current?.path ?? record.earlier.last?.path ?? ""
         }
-        return try await Comparison.differences(of: copies, from: original)
+        let version = scenario.assertions.serving ?? Scenario.firstVersion
+        return try await Comparison.differences(of: copies, from: original(version))
     }
 
     mutating func report(_ measured: Measurement, _ differences: [Int: String]) -> TestnetReport {
@@ -29,7 +32,8 @@ extension LabRun {
             processorIdle: measured.idleShare,
             isolation: network == nil ? "loopback" : "namespaces",
             delay: "absent",
-            hostReports: scenario.receivers.map { hostReport($0) }
+            hostReports: scenario.receivers.map { hostReport($0) },
+            rollouts: rollouts.map(\.report)
         )
     }
 
@@ -138,6 +142,7 @@ extension LabRun {
             host: name(host),
             locality: topology.locality(ofHost: host).description,
             seconds: seconds(host),
+            servingSeconds: record.servedAt.map { ($0 - (record.joinedAt ?? .zero)).inSeconds },
             receivedBytes: record.receivedBytes,
             duplicateBytes: record.duplicateBytes,
             uploadedBytes: record.lives.reduce(0) { $0 + $1.uploadedBytes }
@@ -154,6 +159,10 @@ extension LabRun {
                     "\(name(host)) is not complete after \(scenario.limit): "
                         + "\(Int(record.progress * 100)) %"
                         + (record.current?.problem.map { ", \($0)" } ?? "")
+                )
+            } else if let version = scenario.assertions.serving, serving(host) != version {
+                violations.append(
+                    "\(name(host)) serves \(serving(host) ?? "nothing"), not \(version)"
                 )
             } else if let difference = differences[host] {
                 violations.append("\(name(host)): \(difference)")
@@ -235,6 +244,13 @@ extension LabRun {
         }
         check("copies read from origins", asked.originCopies) {
             Double(report.originBytes) / Double(max(1, report.modelBytes))
+        }
+        let back = rollout?.report
+        check("seconds until all hosts were back", asked.returnSeconds) {
+            back?.returnSeconds ?? .infinity
+        }
+        check("bytes fetched on the way back", asked.returnBytes.map { Double($0) }) {
+            back?.returnBytes.map { Double($0) } ?? .infinity
         }
         check("seconds to the last host", asked.seconds) { report.completionSeconds.max }
         check("the last host's time over the bound", asked.ratioToBound) {

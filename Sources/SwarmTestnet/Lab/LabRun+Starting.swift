@@ -19,6 +19,7 @@ extension LabRun {
         for server in scenario.webHosts { launch(try webServer(server), &group) }
         for server in scenario.webHosts { try await awaitServer(server) }
         try writeOriginConfiguration()
+        if scenario.channel != nil { try writeProbe() }
         if scenario.seeds.isEmpty { try await publish() }
         for seed in scenario.seeds { launch(self.seed(seed), &group) }
         for seed in scenario.libtorrentSeeds { launch(libtorrent(seed, serves: true), &group) }
@@ -30,6 +31,7 @@ extension LabRun {
         let early = scenario.receivers.filter { !scenario.late.contains($0) }
         for host in early { try startReceiver(host, &group) }
         for host in early { try await awaitReceiver(host) }
+        try await establishChannel(&group)
     }
 
     func launch(_ plan: ProcessPlan, _ group: inout Group) {
@@ -48,7 +50,11 @@ extension LabRun {
             launch(peer(host), &group)
         }
         records[host]?.isRunning = true
-        unjoined[host] = clock.now
+        if scenario.channel == nil {
+            unjoined[host] = clock.now
+        } else if rollout != nil {
+            joined(host)
+        }
     }
 
     /// Asks a receiver for the model.
@@ -104,17 +110,23 @@ extension LabRun {
 
     /// Waits until a host's log has a text.
     private func awaitText(_ text: String, in host: Int) async throws {
+        try await awaitText(text, of: key(host), in: log(host))
+    }
+
+    func awaitText(_ text: String, of key: String, in log: String) async throws {
         let end = clock.now + Self.startPatience
         while true {
-            let said = (try? String(contentsOfFile: log(host), encoding: .utf8)) ?? ""
+            let said = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
             if said.contains(text) { return }
-            try await checkAlive(host, until: end, "did not say '\(text)'")
+            try await checkAlive(key, log, until: end, "did not say '\(text)'")
         }
     }
 
     private func awaitReceiver(_ host: Int) async throws {
         let end = clock.now + Self.startPatience
-        while !answers(host) { try await checkAlive(host, until: end, "does not answer") }
+        while !answers(host) {
+            try await checkAlive(key(host), log(host), until: end, "does not answer")
+        }
     }
 
     /// nginx writes its number once it listens; the others say so.
@@ -124,14 +136,14 @@ extension LabRun {
         }
         let end = clock.now + Self.startPatience
         while !FileManager.default.fileExists(atPath: "\(folder(host))/nginx.pid") {
-            try await checkAlive(host, until: end, "does not serve")
+            try await checkAlive(key(host), log(host), until: end, "does not serve")
         }
     }
 
     func answers(_ host: Int) -> Bool {
         if scenario.scripted.contains(host) { return scriptStatus(host) != nil }
         do {
-            _ = try api(host).status(of: Self.modelName)
+            _ = try api(host).status(of: Self.modelName, version: version)
             return true
         } catch {
             return false
@@ -139,20 +151,18 @@ extension LabRun {
     }
 
     private func checkAlive(
-        _ host: Int,
+        _ key: String,
+        _ log: String,
         until end: ContinuousClock.Instant,
         _ complaint: String
     ) async throws {
-        let state = await processes.state(key(host))
-        if case .failed(let how) = state {
-            throw TestnetError(
-                "\(name(host)) ended (\(how)):\n\(ProcessTable.tail(log(host)))"
-            )
+        if case .failed(let how) = await processes.state(key) {
+            throw TestnetError("'\(key)' ended (\(how)):\n\(ProcessTable.tail(log))")
         }
         guard clock.now < end else {
             throw TestnetError(
-                "\(name(host)) \(complaint) within \(Self.startPatience):\n"
-                    + ProcessTable.tail(log(host))
+                "'\(key)' \(complaint) within \(Self.startPatience):\n"
+                    + ProcessTable.tail(log)
             )
         }
         try await clock.sleep(for: .milliseconds(50))
@@ -199,7 +209,8 @@ extension LabRun {
             [
                 settings.shoal, "peer", "--tracker", trackerURL,
                 "--api", "unix:\(api(host).socketPath)", "--host-name", "h\(host)",
-            ] + peerOptions(host) + originOptions
+            ] + hookFlags(host) + peerOptions(host) + originOptions,
+            environment: hookOptions
         )
     }
 
@@ -212,9 +223,13 @@ extension LabRun {
 
     private var publishCommand: [String] { publishCommand(of: original, as: Self.modelName) }
 
-    private func publishCommand(of directory: String, as name: String) -> [String] {
+    func publishCommand(
+        of directory: String,
+        as name: String,
+        version: String = Scenario.firstVersion
+    ) -> [String] {
         var command = [
-            settings.shoal, "publish", directory, "--name", name, "--version", "1",
+            settings.shoal, "publish", directory, "--name", name, "--version", version,
             "--tracker", trackerURL, "--quiet",
         ]
         if let length = scenario.model.pieceByteCount {

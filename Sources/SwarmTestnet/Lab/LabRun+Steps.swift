@@ -1,15 +1,35 @@
 import Foundation
+import SwarmModel
 
 /// What a scenario does while it runs.
 extension LabRun {
     /// Does the steps whose time has come.
     mutating func takeSteps(_ group: inout Group) async throws {
         for (index, step) in scenario.steps.enumerated() where done[index] == nil {
-            guard isDue(step.trigger) else { continue }
+            let since = step.follows.map { done[$0] } ?? .zero
+            guard let since else { continue }
+            guard isDue(step.trigger) else {
+                if let within = step.within, elapsed > since + within {
+                    violations.append("'\(step.name)' did not come within \(within)" + standing)
+                }
+                continue
+            }
+            if case .rollout(_, let wave) = step.trigger, step.action != .wait,
+                rollout?.hasPassed(wave: wave) == true
+            {
+                violations.append("'\(step.name)' comes too late" + standing)
+            }
             say("\(step.name)")
             try await take(step, &group)
             done[index] = elapsed
         }
+    }
+
+    /// Where the rollout stands, for complaints.
+    var standing: String {
+        guard let view = rollout?.view else { return "" }
+        let waits = view.waitsFor.map { ", which waits for \($0)" } ?? ""
+        return ": the rollout is \(view.state)" + waits
     }
 
     /// A step that never came has not shown what it is there for.
@@ -27,6 +47,8 @@ extension LabRun {
         case .paused(let host):
             records[host]?.current?.state == "paused" && records[host]?.current?.problem != nil
         case .after(let step, let wait): done[step].map { elapsed >= $0 + wait } ?? false
+        case .rollout(let phase, let wave): rollout?.hasReached(phase, wave: wave) ?? false
+        case .serving(let version, let hosts): hosts.allSatisfy { serving($0) == version }
         }
     }
 
@@ -64,6 +86,11 @@ extension LabRun {
             try FileManager.default.removeItem(atPath: ballast(host))
         case .corrupt(let host): try corrupt(host)
         case .expect(let expectation): check(expectation, step)
+        case .publish(let publication): try await publish(publication, &group)
+        case .rollout(let version, let waves): try await create(version, waves, &group)
+        case .command(let verb, let wave): try await command(verb, wave: wave, &group)
+        case .failProbe(let hosts, let version): try failProbe(hosts, version)
+        case .wait: break
         }
     }
 
@@ -77,6 +104,9 @@ extension LabRun {
             launch(tracker, &group)
         } else if scenario.seeds.contains(host) {
             launch(seed(host), &group)
+            if let publication = scenario.publication, publishers.contains(host) {
+                try launchPublisher(host, publication, &group)
+            }
         } else {
             try startReceiver(host, &group)
         }
@@ -85,10 +115,13 @@ extension LabRun {
     private mutating func end(_ host: Int, _ signal: Int32) async throws {
         // What it booked until now would be lost with it.
         hear(host)
-        try await processes.signal(key(host), signal, ends: true)
+        let keys = [key(host)] + (publishers.contains(host) ? [publisherKey(host)] : [])
+        for key in keys { try await processes.signal(key, signal, ends: true) }
         records[host]?.endLife()
-        while await processes.isRunning(key(host)) {
-            try await clock.sleep(for: .milliseconds(10))
+        for key in keys {
+            while await processes.isRunning(key) {
+                try await clock.sleep(for: .milliseconds(10))
+            }
         }
     }
 

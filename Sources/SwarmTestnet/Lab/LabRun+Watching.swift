@@ -19,6 +19,7 @@ extension LabRun {
             }
         }
         for host in scenario.receivers where unjoined[host] == nil { hear(host) }
+        lookAtRollout()
     }
 
     /// Takes down what a receiver says of itself.
@@ -26,9 +27,10 @@ extension LabRun {
         guard let record = records[host], record.isRunning, !record.isPaused,
             let joinedAt = record.joinedAt, let status = status(host)
         else { return }
-        let isFirstLife = record.earlier.isEmpty
-        // A later life counts its seconds from its own start.
-        let reference = isFirstLife ? joinedAt : elapsed - .seconds(status.seconds)
+        let isAsked = record.earlier.isEmpty && scenario.channel == nil
+        // A later life counts its seconds from its own start, and one that fetches what a tracker
+        // wants of it from when it heard so.
+        let reference = isAsked ? joinedAt : elapsed - .seconds(status.seconds)
         records[host]?.heard(status, joinedAt: reference)
         if status.state == "failed" {
             violations.append("\(name(host)) failed: \(status.problem ?? "no reason given")")
@@ -37,7 +39,7 @@ extension LabRun {
 
     private func status(_ host: Int) -> HostStatus? {
         if scenario.scripted.contains(host) { return scriptStatus(host) }
-        return try? api(host).status(of: Self.modelName)
+        return try? api(host).status(of: Self.modelName, version: version)
     }
 
     /// What a script wrote. It knows addresses, not localities.

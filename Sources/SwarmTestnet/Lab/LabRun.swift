@@ -21,6 +21,12 @@ struct LabRun {
     var cutDomains: [Int] = []
     var losses: [(domain: Int, percent: Double)] = []
     var violations: [String] = []
+    /// The version that receivers are asked for, or that was published last.
+    var version = Scenario.firstVersion
+    /// Oldest first.
+    var rollouts: [RolloutRecord] = []
+    /// Hosts that serve what a step has published.
+    var publishers: [Int] = []
     var lastProgressLine = Duration.zero
 
     /// Between two looks at the hosts.
@@ -90,7 +96,9 @@ struct LabRun {
         start = clock.now
         // Who is too busy to answer in time is asked again by `look`.
         for host in unjoined.keys.sorted() { try? join(host) }
-        say("\(scenario.receivers.count - scenario.late.count) hosts ask for the model")
+        if scenario.channel == nil {
+            say("\(scenario.receivers.count - scenario.late.count) hosts ask for the model")
+        }
         while !isOver {
             try await clock.sleep(for: Self.tick)
             await look()
@@ -125,9 +133,15 @@ struct LabRun {
         if !violations.isEmpty { return true }
         if elapsed > scenario.limit { return true }
         guard done.count == scenario.steps.count else { return false }
+        if let rollout, rollout.returnBeganAt != nil, rollout.returnedAt == nil { return false }
         return scenario.receivers.allSatisfy { host in
-            scenario.assertions.exempt.contains(host) || records[host]?.completedAt != nil
+            scenario.assertions.exempt.contains(host) || isDone(host)
         }
+    }
+
+    private func isDone(_ host: Int) -> Bool {
+        if let version = scenario.assertions.serving, serving(host) != version { return false }
+        return records[host]?.completedAt != nil
     }
 
     func say(_ line: String) {
@@ -136,6 +150,7 @@ struct LabRun {
     }
 
     private mutating func showProgress() {
+        guard scenario.channel == nil || rollout != nil else { return }
         guard elapsed - lastProgressLine >= .seconds(2) else { return }
         lastProgressLine = elapsed
         let progress = scenario.receivers.map { ($0, records[$0]?.progress ?? 0) }
@@ -145,6 +160,7 @@ struct LabRun {
         say(
             "\(percent(meanProgress)) on average, \(complete) of \(progress.count) complete, "
                 + "last \(name(slowest.0)) at \(percent(slowest.1))"
+                + (rollout.map { "; \($0.view.state)" } ?? "")
         )
     }
 

@@ -17,7 +17,8 @@ package struct Laboratory: Sendable {
     /// given.
     package func run(_ scenario: Scenario, model: String? = nil) async throws -> TestnetReport {
         let id = Network.newID()
-        let copies = scenario.receivers.count + 1
+        let versionCount = scenario.publication == nil ? 1 : 2
+        let copies = (scenario.receivers.count + 1) * versionCount
         let size = try model.map { try Self.byteCount(of: $0) } ?? scenario.model.byteCount
         let directory = try settings.makeWorkDirectory(id: id, byteCount: copies * size)
         var network = Network(scenario.topology, workDirectory: directory, id: id)
@@ -28,6 +29,12 @@ package struct Laboratory: Sendable {
                 try FileManager.default.copyItem(atPath: model, toPath: "\(directory)/model")
             } else {
                 try GeneratedModel.write(scenario.model, to: "\(directory)/model")
+            }
+            if let publication = scenario.publication {
+                var plan = scenario.model
+                plan.seed = publication.seed
+                let path = "\(directory)/model-\(publication.version)"
+                try GeneratedModel.write(plan, to: path)
             }
             if !onLoopback { try await network.create(owned: true) }
             try await mountDisks(scenario, &network, directory)

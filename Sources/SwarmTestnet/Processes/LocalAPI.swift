@@ -10,12 +10,13 @@ struct LocalAPI {
     private static let answerByteCountMax = 16 << 20
     private static let patience = timeval(tv_sec: 2, tv_usec: 0)
 
-    /// What the peer says of the model; nil while it has not joined the swarm.
-    func status(of name: String) throws -> HostStatus? {
+    /// What the peer says of a version; nil while it has not joined the swarm.
+    func status(of name: String, version: String) throws -> HostStatus? {
         let body = try request("GET", "/v1/status")
         let all = try JSONDecoder().decode(NodeStatus.self, from: Data(body))
-        var status = all.versions.first { $0.name == name }
+        var status = all.versions.first { $0.name == name && $0.version == version }
         status?.peerID = all.peer
+        status?.allReceivedBytes = all.versions.reduce(0) { $0 + $1.receivedBytes }
         return status
     }
 
@@ -113,7 +114,11 @@ struct LocalAPI {
 package struct HostStatus: Codable, Hashable, Sendable {
     /// Which peer says so; it is the process's, not the version's.
     package var peerID: String?
+    /// Payload of all versions that the process has, which it receives since it was started.
+    package var allReceivedBytes: Int?
     package var name: String
+    /// Scripts have but one.
+    package var version: String?
     package var state: String
     package var problem: String?
     package var bytes: Int

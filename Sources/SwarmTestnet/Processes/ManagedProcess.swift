@@ -13,6 +13,8 @@ package struct ProcessPlan: Sendable {
     package var environment: [String: String]
     /// Where its standard output and error go, one after the other.
     package var log: String
+    /// Whether it is no failure when it ends by itself.
+    package var mayEnd = false
 
     package init(
         key: String,
@@ -75,7 +77,7 @@ package actor ProcessTable {
     }
 
     fileprivate func ended(_ plan: ProcessPlan, _ how: String) {
-        guard !expected.contains(plan.key), !isClosing else {
+        guard !expected.contains(plan.key), !isClosing, !plan.mayEnd else {
             states[plan.key] = .ended
             return
         }
@@ -117,7 +119,7 @@ extension ProcessPlan {
             let changes = environment.merging(["PATH": Shell.path]) { own, _ in own }
                 .map { (Environment.Key(stringLiteral: $0), $1 as String?) }
             let result = try await Subprocess.run(
-                .name(command[0]),
+                Shell.executable(command[0]),
                 arguments: Arguments(Array(command.dropFirst())),
                 environment: .inherit.updating(
                     Dictionary(uniqueKeysWithValues: changes)

@@ -26,7 +26,7 @@ package enum Shell {
         let result: ExecutionResult<Void, StringOutput<UTF8>, StringOutput<UTF8>>
         do {
             result = try await Subprocess.run(
-                .name(command[0]),
+                executable(command[0]),
                 arguments: Arguments(Array(command.dropFirst())),
                 environment: .inherit.updating(["PATH": path, "LC_ALL": "C"]),
                 input: .string(input),
@@ -43,6 +43,11 @@ package enum Shell {
             )
         }
         return result.standardOutput
+    }
+
+    /// A program by its name or by its path.
+    static func executable(_ program: String) -> Executable {
+        program.contains("/") ? .path(FilePath(program)) : .name(program)
     }
 
     /// A command line that runs in a network namespace. `nsenter` replaces itself, so the process

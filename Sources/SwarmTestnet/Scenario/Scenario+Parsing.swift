@@ -57,11 +57,26 @@ struct ScenarioReader {
             throw object.flaw("curl", "needs 'servers' to fetch from")
         }
         let peers = topology.hosts.indices.filter { !taken.contains($0) }
+        let channel = try object.string("channel")
+        if channel != nil {
+            guard libtorrent.isEmpty, curl.isEmpty, holders.isEmpty, !seeds.isEmpty else {
+                throw object.flaw(
+                    "channel",
+                    "needs 'seeds', and no 'libtorrent', 'curl' or 'holders' besides"
+                )
+            }
+        }
         guard !(peers + libtorrent + curl).isEmpty else {
             throw object.flaw("", "no host is left to receive the model")
         }
         let late = try hosts(&object, "late") ?? []
         try only(peers + libtorrent + curl, late, "hosts that receive the model", object, "late")
+        let reader = StepReader(
+            topology: topology,
+            fleet: channel == nil ? [] : peers,
+            seeds: seeds
+        )
+        let steps = try reader.read(&object)
         let scenario = Scenario(
             name: name,
             about: about,
@@ -79,11 +94,12 @@ struct ScenarioReader {
             curl: curl,
             peers: peers,
             late: late,
+            channel: channel,
             disks: try readDisks(&object, peers),
             announceSeconds: try object.integer("announceSeconds", in: 1...3600) ?? 2,
             limit: .seconds(try object.integer("limitSeconds", in: 1...7200) ?? 180),
-            steps: try StepReader(topology: topology).read(&object),
-            assertions: try readAssertions(&object)
+            steps: steps,
+            assertions: try readAssertions(&object, reader.versions(of: steps))
         )
         return scenario
     }
@@ -227,7 +243,10 @@ struct ScenarioReader {
         return disks
     }
 
-    private func readAssertions(_ object: inout FileObject) throws(FileFlaw) -> Assertions {
+    private func readAssertions(
+        _ object: inout FileObject,
+        _ versions: [String]
+    ) throws(FileFlaw) -> Assertions {
         guard var asked = try object.object("assert") else {
             throw object.flaw("", "has no 'assert': what must hold in the end?")
         }
@@ -238,6 +257,17 @@ struct ScenarioReader {
             }
             try levels.finish()
         }
+        let serving = try asked.string("serving")
+        if let serving, !versions.contains(serving) {
+            throw asked.flaw("serving", StepReader.unknown(serving, versions))
+        }
+        guard versions.isEmpty || serving != nil else {
+            throw asked.flaw("", "has no 'serving': which version do the hosts end with?")
+        }
+        var back = try asked.object("return")
+        let returnSeconds = try back?.number("seconds", in: 0...7200)
+        let returnBytes = try back?.integer("bytes", in: 0...1 << 50)
+        try back?.finish()
         let assertions = Assertions(
             exempt: try hosts(&asked, "exempt") ?? [],
             amplification: amplification,
@@ -245,6 +275,9 @@ struct ScenarioReader {
             originCopies: try asked.number("originCopies", in: 0...1000),
             ratioToBound: try asked.number("ratioToBound", in: 1...1000),
             seconds: try asked.number("seconds", in: 0...7200),
+            serving: serving,
+            returnSeconds: returnSeconds,
+            returnBytes: returnBytes,
             banned: try hosts(&asked, "banned") ?? [],
             said: try asked.strings("said") ?? [],
             requestsPerLie: try asked.integer("requestsPerLie", in: 1...1_000_000),

@@ -1,3 +1,5 @@
+package import SwarmModel
+
 /// What a run starts, what it does to it, and what must hold in the end. Hosts are indices of the
 /// topology.
 package struct Scenario: Hashable, Sendable {
@@ -26,6 +28,9 @@ package struct Scenario: Hashable, Sendable {
     /// Every other host; those in `late` are started by a step.
     package var peers: [Int]
     package var late: [Int]
+    /// The channel of all receivers: they serve version 1 before the run begins, and get another
+    /// by a rollout. Without one they are asked to fetch the model.
+    package var channel: String?
     /// Hosts whose data directory is a small file system of this many bytes.
     package var disks: [Int: Int]
     package var announceSeconds: Int
@@ -42,6 +47,16 @@ package struct Scenario: Hashable, Sendable {
         package var host: Int
         /// What its servers do wrong, a server for each: functions of Tests/lib/lies.py.
         package var lies: [String]
+    }
+
+    /// The version that `seeds` and all others begin with.
+    package static let firstVersion = "1"
+
+    /// The version that a step publishes.
+    package var publication: Step.Publication? {
+        steps.lazy.compactMap { step in
+            if case .publish(let publication) = step.action { publication } else { nil }
+        }.first
     }
 
     /// Everybody who is to end up with the model.
@@ -70,6 +85,14 @@ package struct ModelPlan: Hashable, Sendable {
 
 /// Something that happens during a run.
 package struct Step: Hashable, Sendable {
+    package var name: String
+    package var trigger: Trigger
+    package var action: Action
+    /// A condition is not looked at before this step, by its index.
+    package var follows: Int?
+    /// When a condition must have come: since `follows`, or else since the start.
+    package var within: Duration?
+
     package enum Trigger: Hashable, Sendable {
         /// So long after the start.
         case time(Duration)
@@ -79,6 +102,10 @@ package struct Step: Hashable, Sendable {
         case paused(Int)
         /// So long after another step, by its index.
         case after(Int, Duration)
+        /// When the rollout is in this phase, in which the wave counts from 0.
+        case rollout(Rollout.Phase, wave: Int?)
+        /// When all of the hosts serve a version.
+        case serving(String, [Int])
     }
 
     package enum Action: Hashable, Sendable {
@@ -102,6 +129,24 @@ package struct Step: Hashable, Sendable {
         case corrupt(Int)
         /// Something that must be true now.
         case expect(Expectation)
+        case publish(Publication)
+        /// Begins a rollout on the scenario's channel.
+        case rollout(String, [RolloutPlan.Wave])
+        /// Says something about the newest rollout; the wave counts from 0.
+        case command(RolloutVerb, wave: Int?)
+        /// From now on the probes of these hosts refuse a version.
+        case failProbe([Int], version: String)
+        /// Nothing: the step is there for what it waits for.
+        case wait
+    }
+
+    /// Another version of the model, of the same size and with other bytes.
+    package struct Publication: Hashable, Sendable {
+        package var hosts: [Int]
+        package var version: String
+        package var seed: UInt64
+        /// Each host has its share of the files only, and publishes it as a part.
+        package var isInParts = false
     }
 
     package struct Expectation: Hashable, Sendable {
@@ -112,9 +157,10 @@ package struct Step: Hashable, Sendable {
         package var complete: Bool?
     }
 
-    package var name: String
-    package var trigger: Trigger
-    package var action: Action
+    /// The step that must be done before this one can come.
+    var predecessor: Int? {
+        if case .after(let earlier, _) = trigger { earlier } else { follows }
+    }
 }
 
 /// What must hold in the end; nil is not asked.
@@ -129,6 +175,12 @@ package struct Assertions: Hashable, Sendable {
     package var originCopies: Double?
     package var ratioToBound: Double?
     package var seconds: Double?
+    /// The version that all receivers serve in the end.
+    package var serving: String?
+    /// Of a return to the version before: the time until all hosts serve it, and the payload that
+    /// was fetched meanwhile.
+    package var returnSeconds: Double?
+    package var returnBytes: Int?
     /// Hosts that at least one peer must have banned.
     package var banned: [Int]
     /// Texts that each must be in the log of some host.

@@ -1,6 +1,11 @@
+import SwarmModel
+
 /// Reads the steps of a scenario.
 struct StepReader {
     let topology: Topology
+    /// The hosts of the scenario's channel; none when it has no channel.
+    var fleet: [Int] = []
+    var seeds: [Int] = []
 
     func read(_ object: inout FileObject) throws(FileFlaw) -> [Step] {
         var objects = try object.objects("steps")
@@ -14,12 +19,13 @@ struct StepReader {
         }
         var steps: [Step] = []
         for index in objects.indices {
-            let trigger = try trigger(&objects[index], names)
-            let action = try action(&objects[index])
+            var step = try step(named: names[index], &objects[index], names)
+            step.action = try action(&objects[index], canOnlyWait: step.within != nil)
             try objects[index].finish()
-            steps.append(Step(name: names[index], trigger: trigger, action: action))
+            steps.append(step)
         }
         try checkOrder(steps, objects)
+        try checkVersions(steps, objects)
         return steps
     }
 
@@ -27,7 +33,7 @@ struct StepReader {
     private func checkOrder(_ steps: [Step], _ objects: [FileObject]) throws(FileFlaw) {
         for start in steps.indices {
             var path = [start]
-            while case .after(let earlier, _) = steps[path[path.count - 1]].trigger {
+            while let earlier = steps[path[path.count - 1]].predecessor {
                 if path.contains(earlier) {
                     let names = (path + [earlier]).map { "'\(steps[$0].name)'" }
                     throw objects[start].flaw(
@@ -40,38 +46,78 @@ struct StepReader {
         }
     }
 
-    private func trigger(
+    /// When the step with this object comes; what it does is read later.
+    private func step(
+        named name: String,
         _ object: inout FileObject,
         _ names: [String]
-    ) throws(FileFlaw) -> Step.Trigger {
+    ) throws(FileFlaw) -> Step {
+        var step = Step(name: name, trigger: .time(.zero), action: .wait)
         let seconds = try object.number("seconds", in: 0...7200)
         let wait = Duration.milliseconds(Int((seconds ?? 0) * 1000))
-        let progress = try object.number("progress", in: 0...1)
-        let of = try object.string("of")
-        let after = try object.string("after")
-        if let paused = try object.string("paused") {
-            guard seconds == nil, progress == nil, after == nil else {
-                throw object.flaw("paused", "stands alone")
-            }
-            return .paused(try host(named: paused, "paused", object))
+        var after: Int?
+        if let name = try object.string("after") {
+            after = names.firstIndex(of: name)
+            guard after != nil else { throw object.flaw("after", "there is no step '\(name)'") }
         }
-        if let progress {
-            guard seconds == nil, after == nil else {
-                throw object.flaw("progress", "stands alone, without 'seconds' and 'after'")
-            }
-            guard let of else { return .progress(progress, of: nil) }
-            return .progress(progress, of: try host(named: of, "of", object))
+        step.within = try object.number("withinSeconds", in: 0...7200).map {
+            .milliseconds(Int($0 * 1000))
+        }
+        if let (key, condition) = try condition(&object) {
+            guard seconds == nil else { throw object.flaw("seconds", "does not go with '\(key)'") }
+            step.trigger = condition
+            step.follows = after
+            return step
+        }
+        if step.within != nil {
+            throw object.flaw(
+                "withinSeconds",
+                "needs something to wait for: \(Self.conditions.joined(separator: ", "))"
+            )
         }
         if let after {
-            guard let index = names.firstIndex(of: after) else {
-                throw object.flaw("after", "there is no step '\(after)'")
+            step.trigger = .after(after, wait)
+        } else if seconds != nil {
+            step.trigger = .time(wait)
+        } else {
+            let list = (["seconds", "after"] + Self.conditions).map { "'\($0)'" }
+            throw object.flaw("", "says not when: \(list.joined(separator: ", "))")
+        }
+        return step
+    }
+
+    private static let conditions = ["progress", "paused", "phase", "serving"]
+
+    /// What a step waits for, other than time.
+    private func condition(
+        _ object: inout FileObject
+    ) throws(FileFlaw) -> (key: String, Step.Trigger)? {
+        let given = Self.conditions.filter { object.keys.contains($0) }
+        guard given.count <= 1 else {
+            throw object.flaw(given[1], "does not go with '\(given[0])'")
+        }
+        let of = try object.strings("of")
+        if let progress = try object.number("progress", in: 0...1) {
+            guard let of else { return ("progress", .progress(progress, of: nil)) }
+            guard of.count == 1 else { throw object.flaw("of", "names more than one host") }
+            return ("progress", .progress(progress, of: try host(named: of[0], "of", object)))
+        }
+        if let paused = try object.string("paused") {
+            return ("paused", .paused(try host(named: paused, "paused", object)))
+        }
+        if let phase = try phase(&object) { return ("phase", phase) }
+        if let version = try object.string("serving") {
+            try needChannel("serving", object)
+            let hosts = try of.map { (names) throws(FileFlaw) in
+                try ScenarioReader.hosts(names, topology, object, "of")
             }
-            return .after(index, wait)
+            if let wrong = hosts?.first(where: { !fleet.contains($0) }) {
+                throw object.flaw("of", "'\(topology.hosts[wrong].name)' is not of the channel")
+            }
+            return ("serving", .serving(version, hosts ?? fleet))
         }
-        guard seconds != nil else {
-            throw object.flaw("", "says not when: 'seconds', 'progress', 'paused', 'after'")
-        }
-        return .time(wait)
+        guard of == nil else { throw object.flaw("of", "goes with 'progress' or 'serving'") }
+        return nil
     }
 
     private func host(
@@ -87,10 +133,15 @@ struct StepReader {
 
     private static let verbs = [
         "start", "kill", "stop", "pause", "resume", "partition", "heal", "rate", "loss",
-        "fillDisk", "freeDisk", "corrupt", "expect",
+        "fillDisk", "freeDisk", "corrupt", "expect", "publish", "rollout", "approve", "abort",
+        "rollback", "failProbe",
     ]
 
-    private func action(_ object: inout FileObject) throws(FileFlaw) -> Step.Action {
+    private func action(
+        _ object: inout FileObject,
+        canOnlyWait: Bool
+    ) throws(FileFlaw) -> Step.Action {
+        if canOnlyWait, !object.keys.contains("do") { return .wait }
         let verb = try object.requiredString("do")
         switch verb {
         case "start": return .start(try hosts(&object))
@@ -119,6 +170,15 @@ struct StepReader {
                     complete: try object.bool("complete")
                 )
             )
+        case "publish": return .publish(try publication(&object))
+        case "rollout": return try rollout(&object)
+        case "approve": return try approval(&object)
+        case "abort": return try command(.abort, object)
+        case "rollback": return try command(.rollback, object)
+        case "failProbe":
+            try needChannel("do", object)
+            let hosts = try fleetHosts(&object)
+            return .failProbe(hosts, version: try object.requiredString("version"))
         default:
             let list = Self.verbs.joined(separator: ", ")
             throw object.flaw("do", "'\(verb)' is unknown; there are \(list)")
@@ -137,7 +197,7 @@ struct StepReader {
         return .domainRate(try domain(named: target, object), rate)
     }
 
-    private func hosts(_ object: inout FileObject) throws(FileFlaw) -> [Int] {
+    func hosts(_ object: inout FileObject) throws(FileFlaw) -> [Int] {
         guard let names = try object.strings("target"), !names.isEmpty else {
             throw object.flaw("", "has no 'target'")
         }

@@ -14,10 +14,16 @@ struct AuditRoutes: Sendable {
             struct Check: Encodable {
                 var ok: Bool
                 var firstBadSequence: Int?
+                /// Lines before this one have gone.
+                var firstSequence: Int
             }
             let database = requests.fleet.database
-            let flaw = try await requests.perform { _, _, _ in try database.auditFlaw() }
-            return try JSONReply.response(Check(ok: flaw == nil, firstBadSequence: flaw))
+            let (flaw, first) = try await requests.perform { _, _, _ in
+                (try database.auditFlaw(), try database.auditStart)
+            }
+            return try JSONReply.response(
+                Check(ok: flaw == nil, firstBadSequence: flaw, firstSequence: first)
+            )
         }
         router.post("api/v1/backup") { request, context in
             _ = try requests.operatorName(request, context)
@@ -41,6 +47,13 @@ struct AuditRoutes: Sendable {
         let count = try FleetRequests.number("limit", request, in: 1...pageMax, fallback: 100)
         let after = try FleetRequests.number("after", request, in: 0...Int.max, fallback: 0)
         let database = requests.fleet.database
+        if request.uri.queryParameters["before"] != nil {
+            let before = try FleetRequests.number("before", request, in: 0...Int.max, fallback: 0)
+            let entries = try await requests.perform { _, _, _ in
+                try database.audit(before: before, countMax: count)
+            }
+            return try JSONReply.response(Page(entries: entries))
+        }
         let entries = try await requests.perform { _, _, _ in
             try database.audit(after: after, countMax: count)
         }
@@ -55,8 +68,20 @@ struct FleetBackups: Sendable {
     let database: FleetDatabase
     let kept: Int
 
-    private var directory: String {
-        CatalogFiles.parent(of: database.path) + "/backups"
+    private var directory: String { Self.directory(in: CatalogFiles.parent(of: database.path)) }
+    private static func directory(in dataDirectory: String) -> String { dataDirectory + "/backups" }
+
+    /// The path of the newest; nil when there is none.
+    static func newest(in dataDirectory: String) -> String? {
+        let directory = directory(in: dataDirectory)
+        return copies(in: directory).last.map { "\(directory)/\($0.name)" }
+    }
+
+    /// The oldest first. Numbers say which is older, whatever the clock said when one was made.
+    private static func copies(in directory: String) -> [(number: Int, name: String)] {
+        CatalogFiles.names(in: directory)
+            .compactMap { name in number(of: name).map { (number: $0, name: name) } }
+            .sorted { $0.number < $1.number }
     }
 
     /// Makes one, and removes the oldest when there are more than are kept.
@@ -74,20 +99,19 @@ struct FleetBackups: Sendable {
                     + FleetDatabase.explained(error, partial).message
             )
         }
-        // Names that sort by age, also of two in one second.
+        let copies = Self.copies(in: directory)
+        let number = "\((copies.last?.number ?? 0) + 1)"
+        let zeros = String(repeating: "0", count: max(0, 6 - number.count))
         let stamp = FleetDatabase.text(time).filter { $0 != ":" && $0 != "-" }
-        var path = "\(directory)/catalog-\(stamp).sqlite"
-        var number = 2
-        while CatalogFiles.length(path) != nil {
-            path = "\(directory)/catalog-\(stamp)-\(number).sqlite"
-            number += 1
-        }
+        let path = "\(directory)/catalog-\(zeros)\(number)-\(stamp).sqlite"
         try CatalogFiles.publish(partial, as: path)
-        for old in CatalogFiles.names(in: directory).filter({ $0.hasPrefix("catalog-") })
-            .dropLast(kept)
-        {
-            CatalogFiles.remove("\(directory)/\(old)")
-        }
+        for old in copies.dropLast(kept - 1) { CatalogFiles.remove("\(directory)/\(old.name)") }
         return path
+    }
+    /// Nil for files that are no copies.
+    private static func number(of name: String) -> Int? {
+        let parts = name.split(separator: "-")
+        guard parts.count == 3, parts[0] == "catalog", name.hasSuffix(".sqlite") else { return nil }
+        return Int(parts[1])
     }
 }

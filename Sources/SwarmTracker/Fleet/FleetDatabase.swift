@@ -12,31 +12,33 @@ internal import SwarmRuntime
 final class FleetDatabase: Sendable {
     let path: String
     private let queue: DatabaseQueue
-    private let hasher: any MerkleHashing
-    /// The sequence and the digest of the last line of the audit log.
-    private let chain: Locked<Chain>
+    let hasher: any MerkleHashing
+    private let log: Locked<AuditLog>
 
-    struct Chain: Hashable, Sendable {
-        var sequence: Int
-        var digest: String
-        static let empty = Chain(sequence: 0, digest: String(repeating: "0", count: 64))
-    }
+    /// Lines of the audit log that are kept at least. Each takes some 300 bytes.
+    static let auditLinesKept = 1_000_000
+    private let auditLinesKept: Int
 
     /// Rollouts that are over and not the newest of their channel, beyond which the oldest go.
     static let rolloutsKept = 1000
     static let fileName = "catalog.sqlite"
 
     /// Opens or makes the database, and checks it.
-    init(dataDirectory: String, hasher: any MerkleHashing) throws(TrackerError) {
+    init(
+        dataDirectory: String,
+        hasher: any MerkleHashing,
+        auditLinesKept: Int = FleetDatabase.auditLinesKept
+    ) throws(TrackerError) {
         path = "\(dataDirectory)/\(Self.fileName)"
         self.hasher = hasher
+        self.auditLinesKept = auditLinesKept
         do {
             queue = try DatabaseQueue(path: path, configuration: Self.configuration)
-            chain = Locked(.empty)
+            self.log = Locked(.empty)
             try check()
             try FleetSchema.migrate(queue)
-            let last = try lastOfChain()
-            chain.withLock { $0 = last }
+            let log = try queue.read { try AuditLog(from: $0) }
+            self.log.withLock { $0 = log }
         } catch {
             throw Self.explained(error, path)
         }
@@ -60,7 +62,10 @@ final class FleetDatabase: Sendable {
             // Takes the lock, and finds out whether the disk takes anything.
             try database.execute(sql: "BEGIN EXCLUSIVE; COMMIT")
             let flaws = try String.fetchAll(database, sql: "PRAGMA quick_check(3)")
-            guard flaws == ["ok"] else { throw Corrupt(what: flaws.joined(separator: "; ")) }
+            guard flaws == ["ok"] else {
+                let lines = flaws.flatMap { $0.split(whereSeparator: \.isNewline) }
+                throw Corrupt(what: lines.joined(separator: "; "))
+            }
         }
     }
 
@@ -112,7 +117,9 @@ final class FleetDatabase: Sendable {
     /// The next epoch, above every one that this database knows of. Durable when it returns.
     func takeEpoch() throws -> Int {
         try queue.write { database in
-            let last = try Int.fetchOne(database, sql: "SELECT epoch FROM controller") ?? 0
+            let last = try Int.fetchOne(database, sql: "SELECT epoch FROM controller")
+            // To begin at 1 once more would give fences twice.
+            guard let last else { throw Corrupt(what: "the epoch is missing") }
             try database.execute(sql: "UPDATE controller SET epoch = ?", arguments: [last + 1])
             return last + 1
         }
@@ -129,15 +136,16 @@ final class FleetDatabase: Sendable {
 
     /// All of it, or nothing.
     func commit(_ actions: [FleetAction], at time: Date) throws {
-        let chain = chain.withLock { $0 }
+        let log = log.withLock { $0 }
         let next = try queue.write { database in
-            var chain = chain
+            var log = log
             for action in actions {
-                try save(action, at: time, &chain, database)
+                try save(action, at: time, &log, database)
             }
-            return chain
+            try log.trim(to: auditLinesKept, database)
+            return log
         }
-        self.chain.withLock { $0 = next }
+        self.log.withLock { $0 = next }
     }
 
     private static func save(_ host: HostRow, _ database: Database) throws {
@@ -162,7 +170,7 @@ final class FleetDatabase: Sendable {
     private func save(
         _ action: FleetAction,
         at time: Date,
-        _ chain: inout Chain,
+        _ log: inout AuditLog,
         _ database: Database
     ) throws {
         switch action {
@@ -186,18 +194,31 @@ final class FleetDatabase: Sendable {
                 arguments: [channel, host.description]
             )
         case .removeHost(let host):
-            for table in ["host_labels WHERE host", "hosts WHERE name", "commands WHERE host"] {
+            for table in [
+                "host_labels WHERE host", "hosts WHERE name", "commands WHERE host",
+                "holds WHERE host",
+            ] {
                 try database.execute(
                     sql: "DELETE FROM \(table) = ?",
                     arguments: [host.description]
                 )
             }
+        case .saveHold(let host, let hold):
+            try Self.replace(
+                "holds",
+                Self.key(of: hold, host),
+                [("info_hash", hold.infoHash.description)],
+                database
+            )
+        case .removeHold(let host, let hold):
+            try Self.remove("holds", Self.key(of: hold, host), database)
         case .sawEpoch(let epoch):
             try database.execute(
                 sql: "UPDATE controller SET epoch = ? WHERE epoch < ?",
                 arguments: [epoch, epoch]
             )
-        case .audit(let audit): try append(audit, at: time, &chain, database)
+        case .audit(let audit):
+            try log.append(audit, at: Self.text(time), hasher: hasher, database)
         case .saveHost(let host, let locality, let labels):
             let row = HostRow(name: host, locality: locality, labels: labels)
             try Self.save(row, database)
@@ -205,18 +226,31 @@ final class FleetDatabase: Sendable {
         }
     }
 
-    /// Deletes and inserts: what every database understands.
-    private static func replace(
-        _ table: String,
-        _ key: [(name: String, value: any DatabaseValueConvertible)],
-        _ rest: [(name: String, value: any DatabaseValueConvertible)],
-        _ database: Database
-    ) throws {
+    private typealias Column = (name: String, value: any DatabaseValueConvertible)
+
+    private static func key(of hold: HostHold, _ host: HostName) -> [Column] {
+        [
+            ("host", host.description), ("model", hold.model.description),
+            ("version", hold.version),
+        ]
+    }
+
+    private static func remove(_ table: String, _ key: [Column], _ database: Database) throws {
         let condition = key.map { "\($0.name) = ?" }.joined(separator: " AND ")
         try database.execute(
             sql: "DELETE FROM \(table) WHERE \(condition)",
             arguments: StatementArguments(key.map(\.value))
         )
+    }
+
+    /// Deletes and inserts: what every database understands.
+    private static func replace(
+        _ table: String,
+        _ key: [Column],
+        _ rest: [Column],
+        _ database: Database
+    ) throws {
+        try remove(table, key, database)
         let all = key + rest
         let marks = all.map { _ in "?" }.joined(separator: ", ")
         let names = all.map(\.name).joined(separator: ", ")
@@ -285,90 +319,6 @@ final class FleetDatabase: Sendable {
             ],
             database
         )
-    }
-
-    // MARK: Audit
-
-    private func append(
-        _ audit: FleetAudit,
-        at time: Date,
-        _ chain: inout Chain,
-        _ database: Database
-    ) throws {
-        var entry = AuditEntry(
-            sequence: chain.sequence + 1,
-            time: Self.text(time),
-            actor: audit.actor,
-            verb: audit.verb,
-            subject: audit.subject,
-            detail: audit.detail,
-            previous: chain.digest,
-            digest: ""
-        )
-        entry.digest = digest(of: entry)
-        try database.execute(
-            sql: """
-                INSERT INTO audit (sequence, time, actor, verb, subject, detail, previous, digest)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                """,
-            arguments: [
-                entry.sequence, entry.time, entry.actor, entry.verb, entry.subject, entry.detail,
-                entry.previous, entry.digest,
-            ]
-        )
-        chain = Chain(sequence: entry.sequence, digest: entry.digest)
-    }
-
-    private func digest(of entry: AuditEntry) -> String {
-        Array(entry.digestedText.utf8).withUnsafeBytes { hasher.sha256($0) }.hex
-    }
-
-    private func lastOfChain() throws -> Chain {
-        try queue.read { database in
-            let row = try Row.fetchOne(
-                database,
-                sql: "SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1"
-            )
-            return row.map { Chain(sequence: $0["sequence"], digest: $0["digest"]) } ?? .empty
-        }
-    }
-
-    /// Lines after a number, in order.
-    func audit(after sequence: Int, countMax: Int) throws -> [AuditEntry] {
-        try queue.read { database in
-            try Row.fetchAll(
-                database,
-                sql: "SELECT * FROM audit WHERE sequence > ? ORDER BY sequence LIMIT ?",
-                arguments: [sequence, countMax]
-            ).map { row in
-                AuditEntry(
-                    sequence: row["sequence"],
-                    time: row["time"],
-                    actor: row["actor"],
-                    verb: row["verb"],
-                    subject: row["subject"],
-                    detail: row["detail"],
-                    previous: row["previous"],
-                    digest: row["digest"]
-                )
-            }
-        }
-    }
-
-    /// The first line that does not fit the one before it; nil when the log is whole, as far as it
-    /// goes: that nothing was cut off at its end, only a copy elsewhere can tell.
-    func auditFlaw() throws -> Int? {
-        var last = Chain.empty
-        while true {
-            let page = try audit(after: last.sequence, countMax: 1000)
-            if page.isEmpty { return nil }
-            for entry in page {
-                guard entry.sequence == last.sequence + 1, entry.previous == last.digest,
-                    entry.digest == digest(of: entry)
-                else { return entry.sequence }
-                last = Chain(sequence: entry.sequence, digest: entry.digest)
-            }
-        }
     }
 
     // MARK: Copies

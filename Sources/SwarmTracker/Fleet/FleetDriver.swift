@@ -1,6 +1,7 @@
 internal import Dispatch
 internal import Foundation
 internal import Hummingbird
+internal import Logging
 package import SwarmCore
 internal import SwarmModel
 internal import SwarmRuntime
@@ -204,34 +205,51 @@ final class FleetDriver: Sendable {
     /// Time passes: run for the life of the daemon. `holders` counts complete peers of a version,
     /// `hasOrigin` looks into its `.torrent`.
     func run(
+        logger: Logger,
         holders: @Sendable (InfoHash) -> Int,
         hasOrigin: @Sendable (ModelReference) async -> Bool
     ) async {
+        var standstill: String?
         while (try? await Task.sleep(for: settings.tick)) != nil {
-            let seeding = try? await perform { fleet, now, actions in
-                fleet.tick(at: now, into: &actions)
-                return fleet.seeding
-            }
-            for rollout in seeding ?? [] {
-                let name = try? ModelReference(
-                    name: rollout.model,
-                    version: rollout.target.version
-                )
-                guard let name else { continue }
-                let (count, origin) = (holders(rollout.target.infoHash), await hasOrigin(name))
-                try? await perform { fleet, now, actions in
-                    fleet.seedingChanged(
-                        rollout: rollout.id,
-                        channel: rollout.channel,
-                        holders: count,
-                        hasOrigin: origin,
-                        at: now,
-                        into: &actions
-                    )
-                }
+            do {
+                try await tick(holders: holders, hasOrigin: hasOrigin)
+                if standstill != nil { logger.notice("the fleet can be moved again") }
+                standstill = nil
+            } catch {
+                let reason = (error as? APIError)?.message ?? "\(error)"
+                if reason != standstill { logger.error("the fleet stands still: \(reason)") }
+                standstill = reason
             }
         }
         gateRequests.finish()
+    }
+
+    private func tick(
+        holders: @Sendable (InfoHash) -> Int,
+        hasOrigin: @Sendable (ModelReference) async -> Bool
+    ) async throws {
+        let seeding = try await perform { fleet, now, actions in
+            fleet.tick(at: now, into: &actions)
+            return fleet.seeding
+        }
+        for rollout in seeding {
+            let name = try? ModelReference(
+                name: rollout.model,
+                version: rollout.target.version
+            )
+            guard let name else { continue }
+            let (count, origin) = (holders(rollout.target.infoHash), await hasOrigin(name))
+            try await perform { fleet, now, actions in
+                fleet.seedingChanged(
+                    rollout: rollout.id,
+                    channel: rollout.channel,
+                    holders: count,
+                    hasOrigin: origin,
+                    at: now,
+                    into: &actions
+                )
+            }
+        }
     }
 }
 

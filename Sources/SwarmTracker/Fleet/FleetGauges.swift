@@ -12,6 +12,9 @@ final class FleetGauges: Sendable {
         var epoch = 0
         /// Rollouts that are the newest of their channel, by phase; paused ones apart.
         var phases: [String: Int] = [:]
+        /// By channel: of its hosts, and the wave that its newest rollout is at, from 1.
+        var channelHosts: [(channel: String, hosts: HostCounts)] = []
+        var waves: [(channel: String, wave: Int)] = []
         /// Why the database could not be written last; nil when it can.
         var failure: String?
     }
@@ -27,7 +30,9 @@ final class FleetGauges: Sendable {
         next.dead = fleet.deadCount
         next.channels = fleet.channelCount
         next.epoch = fleet.epoch
+        next.channelHosts = fleet.channelViews.map { ($0.channel.name, $0.hosts) }
         for rollout in fleet.newestRollouts {
+            next.waves.append((rollout.channel, rollout.wave + 1))
             let isHeld = rollout.pause != nil && !rollout.isReturn
             next.phases[isHeld ? "paused" : rollout.phase.rawValue, default: 0] += 1
         }

@@ -11,6 +11,24 @@ enum FleetSchema {
         migrator.registerMigration("1: fleet") { database in
             for statement in first { try database.execute(sql: statement) }
         }
+        migrator.registerMigration("2: start of the audit log") { database in
+            try database.execute(
+                sql: "CREATE TABLE audit_start (sequence BIGINT NOT NULL, digest CHAR(64) NOT NULL)"
+            )
+            try database.execute(
+                sql: "INSERT INTO audit_start (sequence, digest) VALUES (?, ?)",
+                arguments: [AuditLog.Link.none.sequence, AuditLog.Link.none.digest]
+            )
+        }
+        migrator.registerMigration("3: holds") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE holds (host VARCHAR(253) NOT NULL, model TEXT NOT NULL,
+                        version TEXT NOT NULL, info_hash CHAR(64) NOT NULL,
+                        PRIMARY KEY (host, model, version))
+                    """
+            )
+        }
         // A newer program may have changed the meaning of what is there.
         if try queue.read({ try migrator.hasBeenSuperseded($0) }) { throw FleetDatabase.TooNew() }
         try migrator.migrate(queue)
@@ -63,6 +81,7 @@ extension FleetDatabase {
                 at: now
             )
         }
+        for (host, hold) in try holds() { fleet.restore(hold: hold, of: host) }
         for channel in try channels() {
             let rollout = try channel.rollout.flatMap { try self.rollout($0) }
             fleet.restore(
@@ -92,6 +111,27 @@ extension FleetDatabase {
                 )
             }
         }
+    }
+
+    private func holds() throws -> [(host: HostName, hold: HostHold)] {
+        try read { database in
+            try Row.fetchAll(database, sql: "SELECT * FROM holds").map { row in
+                let (host, model): (String, String) = (row["host"], row["model"])
+                let hold = HostHold(
+                    model: try ModelName(model),
+                    version: row["version"],
+                    infoHash: try Self.infoHash(row["info_hash"], "what \(host) is to hold")
+                )
+                return (host: try HostName(host), hold: hold)
+            }
+        }
+    }
+
+    private static func infoHash(_ text: String, _ what: String) throws -> InfoHash {
+        guard let infoHash = InfoHash(hex: text) else {
+            throw Corrupt(what: "\(what) has no info-hash")
+        }
+        return infoHash
     }
 
     private func channels() throws -> [FleetChannel] {
@@ -133,17 +173,15 @@ extension FleetDatabase {
                 database,
                 sql: "SELECT * FROM commands WHERE channel = ?",
                 arguments: [channel]
-            ).compactMap { row in
-                let (host, version, hash): (String, String, String) = (
-                    row["host"], row["version"], row["info_hash"]
-                )
-                guard let infoHash = InfoHash(hex: hash) else {
-                    throw Corrupt(what: "the command of \(host) has no info-hash")
-                }
+            ).map { row in
+                let host: String = row["host"]
                 return HostCommand(
                     channel: channel,
                     host: try HostName(host),
-                    version: DesiredState.Version(version: version, infoHash: infoHash),
+                    version: DesiredState.Version(
+                        version: row["version"],
+                        infoHash: try Self.infoHash(row["info_hash"], "the command of \(host)")
+                    ),
                     fence: Fence(epoch: row["epoch"], step: row["step"])
                 )
             }

@@ -4,9 +4,10 @@ internal import SwarmModel
 internal import SwarmRuntime
 
 /// Hosts: what they report and are told (`POST …/sync`, open like an announce), and what is known
-/// of them.
+/// of them, and what single hosts are told to hold.
 struct HostRoutes: Sendable {
     let requests: FleetRequests
+    let catalog: CatalogDriver
     private var fleet: FleetDriver { requests.fleet }
 
     func add(to router: Router<TrackerContext>) {
@@ -36,6 +37,50 @@ struct HostRoutes: Sendable {
             }
             return try JSONReply.response(["removed": name.description])
         }
+        let holds = "api/v1/hosts/:host/holds/:organisation/:model/:version"
+        router.put("\(holds)") { request, context in try await hold(request, context) }
+        router.delete("\(holds)") { request, context in try await release(request, context) }
+    }
+
+    // MARK: Holds
+
+    private func hold(_ request: Request, _ context: TrackerContext) async throws -> Response {
+        let reference = try CatalogRoutes.reference(context)
+        // Before it is asked of the fleet: who may not change anything need not know the catalog.
+        _ = try requests.operatorName(request, context)
+        let hold = HostHold(
+            model: reference.name,
+            version: reference.version,
+            infoHash: try await catalog.publishedInfoHash(of: reference)
+        )
+        return try await change(request, context) { fleet, host, actor, now, actions in
+            try fleet.hold(hold, on: host, by: actor, at: now, into: &actions)
+        }
+    }
+
+    private func release(_ request: Request, _ context: TrackerContext) async throws -> Response {
+        let reference = try CatalogRoutes.reference(context)
+        return try await change(request, context) { fleet, host, actor, now, actions in
+            try fleet.release(reference, on: host, by: actor, at: now, into: &actions)
+        }
+    }
+
+    private func change(
+        _ request: Request,
+        _ context: TrackerContext,
+        _ body:
+            @escaping @Sendable (
+                inout Fleet, HostName, String, Instant, inout [FleetAction]
+            ) throws -> Bool
+    ) async throws -> Response {
+        let actor = try requests.operatorName(request, context)
+        let name = try FleetRequests.host(context)
+        let answer = try await requests.perform { fleet, now, actions in
+            let changed = try body(&fleet, name, actor, now, &actions)
+            guard let view = fleet.hostView(name, at: now) else { throw fleet.unknown(name) }
+            return HostHoldAnswer(host: view, changed: changed)
+        }
+        return try JSONReply.response(answer)
     }
 
     private func sync(_ request: Request, _ context: TrackerContext) async throws -> DesiredState {

@@ -141,14 +141,7 @@ struct RolloutRoutes: Sendable {
         } catch {
             throw FleetRequests.bad("\(error)")
         }
-        guard let infoHash = try await catalog.infoHash(of: reference) else {
-            throw APIError(
-                status: .notFound,
-                code: "no-such-version",
-                message: "\(reference) is not published here; publish it with "
-                    + "`shoal publish --tracker`, or see GET /api/v1/models"
-            )
-        }
+        let infoHash = try await catalog.publishedInfoHash(of: reference)
         return DesiredState.Version(version: version, infoHash: infoHash)
     }
 

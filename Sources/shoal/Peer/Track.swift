@@ -94,7 +94,7 @@ struct Track: AsyncParsableCommand {
         settings.announceInterval = .seconds(seconds)
         let path = try resolver.value(of: Setting<String>.text("prices"), flag: prices.prices)
         if let path { settings.prices = try PricesOptions.read(path) }
-        settings.publishToken = token.value()
+        settings.publishToken = try token.demanded()
         return settings
     }
 

@@ -21,6 +21,18 @@ struct Publish: AsyncParsableCommand {
             All regular files are published, hidden ones too. Links to files inside the directory \
             are followed; other links, special files, and names that some file systems cannot tell \
             apart are refused, all at once.
+
+            Several build nodes that hold some shards each publish their own files as parts:
+
+              shoal publish ./shards --name acme/llama --version 2.0 --part 1/2 --seed \
+                    --tracker http://tracker:8080
+
+            A build that leaves no daemon behind serves until the fleet has copies, here on two \
+            hosts that it names:
+
+              shoal publish ./weights --name acme/llama --version 2.0 --until-copies 2 \\
+                    --seed-host seed-1 --seed-host seed-2 --deadline 3600 \\
+                    --tracker http://tracker:8080
             """
     )
 
@@ -80,6 +92,9 @@ struct Publish: AsyncParsableCommand {
     @Flag(help: "Serve the version from the directory until interrupted.")
     var seed = false
 
+    @OptionGroup var parts: PartOptions
+    @OptionGroup var copies: CopiesOptions
+
     @OptionGroup var show: OutputOptions
 
     func validate() throws {
@@ -94,28 +109,54 @@ struct Publish: AsyncParsableCommand {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads must be from 1 to 1024")
         }
+        if parts.part != nil, output != nil {
+            throw ValidationError("--output does not go with --part: a part is no version")
+        }
+        if seed, copies.untilCopies != nil {
+            throw ValidationError("--seed serves until interrupted; leave it out")
+        }
     }
 
     func run() async throws {
         let reference = try ModelReference(name: name, version: version)
         let addresses = try peer.trackers.addresses()
         let locations = try origins.locations()
-        let metainfo = try await Interrupt.cancelling {
+        if addresses.isEmpty, parts.part != nil || copies.untilCopies != nil {
+            throw CommandFailure(
+                .usage,
+                "--part and --until-copies need a tracker",
+                remedy: "--tracker http://HOST:PORT"
+            )
+        }
+        let published = try await Interrupt.cancelling {
             try await publish(reference, to: addresses, locations)
         }
-        guard seed else { return }
-        let seeding = PublishSeeding(options: peer, isJSON: show.json)
-        try await seeding.run(directory, metainfo)
+        guard let published else { return }
+        let seeding = PublishSeeding(options: peer, show: show, published: published)
+        if let count = copies.untilCopies {
+            let hosts = seedHosts(at: addresses)
+            try await Interrupt.cancelling {
+                try await hosts.hold(reference, until: published.deadline, isQuiet: show.quiet)
+            }
+            try await seeding.run(directory, until: count, on: hosts, at: addresses)
+        } else {
+            try await seeding.run(directory)
+        }
     }
 
-    /// Makes the version, writes and registers it, and prints the report.
+    private var isServing: Bool { seed || copies.untilCopies != nil }
+
+    /// Makes the version or the part, writes and registers it, and prints the report. Returns what
+    /// is to be served; nil when nothing is.
     private func publish(
         _ reference: ModelReference,
         to addresses: [TrackerAddress],
         _ locations: [OriginLocation]
-    ) async throws -> Metainfo {
-        let path = output ?? (addresses.isEmpty ? "\(name.model)-\(version).torrent" : nil)
+    ) async throws -> Published? {
+        let isFile = addresses.isEmpty && parts.part == nil
+        let path = output ?? (isFile ? "\(name.model)-\(version).torrent" : nil)
         try await PublishCatalog.check(reference, at: addresses)
+        try await seedHosts(at: addresses).check(isQuiet: show.quiet)
         let catalog = try OriginOptions.catalog(for: locations, file: peer.originConfig)
         let made = try await makePublication(named: reference, output: path)
         try await OriginCheck.check(made.publication.info, at: locations, catalog)
@@ -125,8 +166,10 @@ struct Publish: AsyncParsableCommand {
             trackers: addresses.isEmpty ? [] : [addresses.map(\.announceURL)],
             createdBy: "shoal \(Shoal.versionText)",
             reference: reference,
-            origins: locations
+            origins: locations,
+            part: try label(of: made.publication.files)
         )
+        if let part = parts.part { return try await publish(part, made, metainfo, to: addresses) }
         let bytes = MetainfoCodec.encode(metainfo)
         if let path { try PublishedFile.write(bytes, of: metainfo, to: path) }
         let registered = try await PublishCatalog.register(
@@ -137,6 +180,74 @@ struct Publish: AsyncParsableCommand {
         )
         let report = PublishReport(metainfo, made, output: path, trackers: registered)
         try show.finish(report) { report.text }
-        return metainfo
+        return isServing ? Published(metainfo, made, .whole, deadline) : nil
+    }
+
+    private func seedHosts(at addresses: [TrackerAddress]) -> SeedHosts {
+        SeedHosts(names: copies.seedHost, tracker: addresses.first, token: token.value())
+    }
+
+    private var deadline: PublishDeadline { PublishDeadline(seconds: copies.deadline) }
+
+    private func label(of files: [ScannedFile]) throws -> PartLabel? {
+        guard let part = parts.part else { return nil }
+        return PartLabel(
+            number: part,
+            pieceLengthAsked: pieceLength?.bytes,
+            expected: try IndexedFiles.named(by: files)
+        )
+    }
+
+    /// Registers a part and, when it is to be served, waits for the others.
+    private func publish(
+        _ number: PartNumber,
+        _ made: MadePublication,
+        _ part: Metainfo,
+        to addresses: [TrackerAddress]
+    ) async throws -> Published? {
+        let parts = PublishParts(
+            part: number,
+            reference: try ModelReference(name: name, version: version),
+            trackers: addresses,
+            token: token.value()
+        )
+        let states = try await parts.register(
+            MetainfoCodec.encode(part),
+            replacing: self.parts.replacePart
+        )
+        let report = PublishReport(part, made, states, at: addresses)
+        try show.finish(report) { report.text }
+        let deadline = deadline
+        guard isServing else {
+            try report.requireNamedFiles()
+            return nil
+        }
+        let whole = try await parts.whole(
+            having: made.publication.info,
+            until: deadline,
+            isQuiet: show.quiet
+        )
+        return Published(whole, made, number, deadline)
+    }
+}
+
+/// What is to be served after it was published.
+struct Published: Sendable {
+    let metainfo: Metainfo
+    let part: PartNumber
+    /// Of the files that are in the directory.
+    let paths: Set<[String]>
+    let deadline: PublishDeadline
+
+    init(
+        _ metainfo: Metainfo,
+        _ made: MadePublication,
+        _ part: PartNumber,
+        _ deadline: PublishDeadline
+    ) {
+        self.metainfo = metainfo
+        self.part = part
+        self.deadline = deadline
+        paths = Set(made.publication.files.map(\.path))
     }
 }

@@ -92,7 +92,7 @@ struct ChannelCommands: AsyncParsableCommand {
             return [
                 view.channel.name, "\(view.channel.model)",
                 view.channel.stable?.version ?? "nothing yet",
-                "\(view.hosts.active) of \(view.hosts.hosts)", "\(view.channel.keep)",
+                "\(view.serving) of \(view.hosts.hosts)", "\(view.channel.keep)",
                 selector.isEmpty ? "all hosts" : selector,
             ]
         }

@@ -21,11 +21,31 @@ struct PlanOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Most hosts of a rack out of service at once; a count or a share (default: 10%).",
+            "Most hosts out of service at once (default: 10%). A share bounds each rack, each "
+                + "region and each cloud, rounded down and at least one host; a count bounds each "
+                + "rack only.",
             valueName: "hosts"
         )
     )
     var maxUnavailable: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The same of each region, a count or a share (default: the share of "
+                + "--max-unavailable, or without bound when that is a count).",
+            valueName: "hosts"
+        )
+    )
+    var maxUnavailablePerRegion: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The same of each cloud, a count or a share (default: the share of "
+                + "--max-unavailable, or without bound when that is a count).",
+            valueName: "hosts"
+        )
+    )
+    var maxUnavailablePerCloud: String?
 
     @Option(
         help: ArgumentHelp(
@@ -66,6 +86,18 @@ struct PlanOptions: ParsableArguments {
         if !wave.isEmpty { result.waves = try wave.map { try Self.wave($0) } }
         if let maxUnavailable {
             result.maxUnavailable = try Self.amount(maxUnavailable, "--max-unavailable")
+        }
+        if let maxUnavailablePerRegion {
+            result.maxUnavailablePerRegion = try Self.amount(
+                maxUnavailablePerRegion,
+                "--max-unavailable-per-region"
+            )
+        }
+        if let maxUnavailablePerCloud {
+            result.maxUnavailablePerCloud = try Self.amount(
+                maxUnavailablePerCloud,
+                "--max-unavailable-per-cloud"
+            )
         }
         if let deadHosts { result.deadHostsMax = try Self.amount(deadHosts, "--dead-hosts") }
         if let failureBudget { result.failureBudget = failureBudget }

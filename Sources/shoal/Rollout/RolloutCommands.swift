@@ -160,21 +160,9 @@ struct RolloutCommands: AsyncParsableCommand {
             abstract: "Ends a rollout that runs: all hosts return to the version before.",
             discussion: "Nothing undoes it: to try the version again, create another rollout."
         )
-        @OptionGroup var target: RolloutTarget
-        @Option(help: "Why, for the others and the audit log.") var reason: String?
-        @Flag(help: "Switch all hosts at once, whatever the plan allows.") var atOnce = false
-        @OptionGroup var fleet: OperatorOptions
-        @OptionGroup var output: OutputOptions
+        @OptionGroup var way: ReturnOptions
 
-        func run() async throws {
-            let body = RolloutCommand(
-                ifRevision: target.ifRevision,
-                key: target.key,
-                atOnce: atOnce ? true : nil,
-                reason: reason
-            )
-            try await RolloutCommands.send(.abort, target.id, body, fleet, output)
-        }
+        func run() async throws { try await way.send(.abort) }
     }
 
     struct Rollback: AsyncParsableCommand {
@@ -182,20 +170,27 @@ struct RolloutCommands: AsyncParsableCommand {
             abstract: "Returns all hosts to the version before, also after it was complete.",
             discussion: "Only the newest rollout of a channel can be rolled back. No bytes move."
         )
+        @OptionGroup var way: ReturnOptions
+
+        func run() async throws { try await way.send(.rollback) }
+    }
+
+    /// What `abort` and `rollback` can be told.
+    struct ReturnOptions: ParsableArguments {
         @OptionGroup var target: RolloutTarget
         @Option(help: "Why, for the others and the audit log.") var reason: String?
         @Flag(help: "Switch all hosts at once, whatever the plan allows.") var atOnce = false
         @OptionGroup var fleet: OperatorOptions
         @OptionGroup var output: OutputOptions
 
-        func run() async throws {
+        func send(_ verb: RolloutVerb) async throws {
             let body = RolloutCommand(
                 ifRevision: target.ifRevision,
                 key: target.key,
                 atOnce: atOnce ? true : nil,
                 reason: reason
             )
-            try await RolloutCommands.send(.rollback, target.id, body, fleet, output)
+            try await RolloutCommands.send(verb, target.id, body, fleet, output)
         }
     }
 

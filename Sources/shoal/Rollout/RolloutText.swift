@@ -2,7 +2,7 @@ import SwarmModel
 
 /// A rollout as people read it.
 enum RolloutText {
-    static func text(_ view: RolloutView) -> String {
+    static func text(_ view: RolloutView, _ traffic: RolloutTraffic? = nil) -> String {
         let rollout = view.rollout
         var lines = [
             "rollout \(rollout.id)  \(rollout.model)@\(rollout.target.version) on "
@@ -12,6 +12,7 @@ enum RolloutText {
         if let previous = rollout.previous { lines.append("before     \(previous.version)") }
         if let reason = rollout.returnReason { lines.append("because    \(Terminal.safe(reason))") }
         if let waits = view.waitsFor { lines.append("waits for  \(Terminal.safe(waits))") }
+        if let moved = traffic?.text { lines.append(moved) }
         if !view.waves.isEmpty { lines += ["", waves(view)] }
         if !view.domains.isEmpty { lines += ["", domains(view)] }
         return lines.joined(separator: "\n")

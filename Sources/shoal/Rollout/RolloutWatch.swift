@@ -37,13 +37,20 @@ struct RolloutWatch {
         endsAtPause: Bool
     ) async throws -> ExitStatus {
         let clock = ContinuousClock()
-        var lastAnswer = clock.now
+        let start = clock.now
+        var lastAnswer = start
+        var traffic = RolloutTraffic()
         var shown = Shown(isDrawing: !output.json && !output.quiet && isatty(STDOUT_FILENO) == 1)
         while true {
             do {
                 let view = try await client.rollout(id)
                 lastAnswer = clock.now
-                try shown.show(view, asJSON: output.json)
+                if shown.isDrawing {
+                    // A tracker that has just started knows the rollout before its traffic.
+                    let reported = try? await client.traffic(of: view.rollout)
+                    traffic.add(reported, hosts: view.hosts.hosts, at: clock.now - start)
+                }
+                try shown.show(view, traffic, asJSON: output.json)
                 let status = RolloutText.status(view.rollout)
                 if let status, status != .paused || endsAtPause { return status }
             } catch let error as TrackerClientError {
@@ -65,11 +72,15 @@ struct RolloutWatch {
 
         init(isDrawing: Bool) { self.isDrawing = isDrawing }
 
-        mutating func show(_ view: RolloutView, asJSON: Bool) throws {
+        mutating func show(
+            _ view: RolloutView,
+            _ traffic: RolloutTraffic,
+            asJSON: Bool
+        ) throws {
             let text =
                 asJSON
                 ? try OutputOptions.encode(view)
-                : (isDrawing ? RolloutText.text(view) : RolloutText.line(view))
+                : (isDrawing ? RolloutText.text(view, traffic) : RolloutText.line(view))
             guard text != last else { return }
             last = text
             let up = isDrawing && lineCount > 0 ? "\u{1B}[\(lineCount)A\u{1B}[J" : ""

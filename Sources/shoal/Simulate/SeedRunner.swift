@@ -4,12 +4,14 @@ import SwarmSimulator
 
 /// Runs seeds of a plan on several cores and gathers what came of them.
 struct SeedRunner: Sendable {
-    let plan: Plan
+    var plan: Plan
     /// As on the command line, for the line that repeats a run.
     let planName: String
     let mutation: Mutation?
     let jobs: Int
     let isQuiet: Bool
+    /// Chosen on the command line in place of the plan's.
+    var policy: Plan.Settings.Policy?
 
     struct Failure: Sendable {
         var seed: UInt64
@@ -73,10 +75,29 @@ struct SeedRunner: Sendable {
         )
     }
 
+    /// The same under another policy of the scheduler, which is held to what the plan expects only
+    /// when it is the plan's own.
+    func under(_ policy: Plan.Settings.Policy) -> SeedRunner {
+        var runner = self
+        if policy != (plan.settings.policy ?? .nearestScope) {
+            runner.plan.settings.policy = policy
+            runner.plan.expect = .none
+        }
+        runner.policy = policy
+        return runner
+    }
+
+    /// One of several runs of a seed has ended.
+    func noteCompared(_ name: String, _ done: Int, _ count: Int) {
+        guard !isQuiet else { return }
+        Terminal.writeError("\(done) of \(count) policies: \(name)\n")
+    }
+
     private func simulate(_ seed: UInt64) throws -> Outcome {
         try Task.checkCancellation()
         CrashNotice.note(seed)
         let scenario = try Scenario(plan: plan, seed: seed)
+        if var rollout = RolloutSimulation(scenario, mutation: mutation) { return rollout.run() }
         var simulation = Simulation(scenario, options: .init(mutation: mutation))
         return simulation.run()
     }
@@ -91,7 +112,7 @@ struct SeedRunner: Sendable {
             command: command(outcome.seed)
         )
         guard before < Self.failuresExplained, outcome.details.events < 5_000_000,
-            violation.kind != .expectation,
+            violation.kind != .expectation, plan.rollout == nil,
             let scenario = try? Scenario(plan: plan, seed: outcome.seed)
         else { return failure }
         let short = Shrinker.shortest(
@@ -107,7 +128,8 @@ struct SeedRunner: Sendable {
 
     private func command(_ seed: UInt64) -> String {
         let bug = mutation.map { " --mutation \($0.rawValue)" } ?? ""
-        return "shoal simulate \(planName) --seed \(seed)\(bug)"
+        let policy = policy.map { " --policy \($0.rawValue)" } ?? ""
+        return "shoal simulate \(planName) --seed \(seed)\(policy)\(bug)"
     }
 
     private func progress(_ done: Int, _ count: Int, _ failed: Int) {

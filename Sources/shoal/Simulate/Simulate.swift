@@ -15,6 +15,7 @@ struct Simulate: AsyncParsableCommand {
               shoal simulate small                       a ready-made plan
               shoal simulate ./my.json --seed 7 --plot run.svg
               shoal simulate mixed --seeds 2000          many seeds, on every core
+              shoal simulate small --compare-policies    ours, and what BitTorrent does
               shoal simulate --list                      the ready-made plans
 
             Exit status beyond those of every command: 10 an invariant was violated, 11 a host did \
@@ -48,6 +49,18 @@ struct Simulate: AsyncParsableCommand {
     )
     var mutation: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "How peers choose among those that have a piece, in place of the plan's: "
+                + "\(Self.policyNames). What the plan expects holds for its own only.",
+            valueName: "name"
+        )
+    )
+    var policy: Plan.Settings.Policy?
+
+    @Flag(help: "Run the seed under each policy, one beside the other.")
+    var comparePolicies = false
+
     @Flag(help: "Show the ready-made plans and end.")
     var list = false
 
@@ -57,10 +70,20 @@ struct Simulate: AsyncParsableCommand {
         Mutation.allCases.map(\.rawValue).joined(separator: ", ")
     }
 
+    private static var policyNames: String {
+        Plan.Settings.Policy.allCases.map(\.rawValue).joined(separator: ", ")
+    }
+
     func validate() throws {
         guard list || plan != nil else { throw ValidationError("Name a plan, or say --list.") }
         guard seeds > 0, seeds <= 10_000_000 else {
             throw ValidationError("--seeds must be between 1 and 10000000.")
+        }
+        if comparePolicies {
+            guard seeds == 1 else { throw ValidationError("--compare-policies takes one seed.") }
+            guard policy == nil, plot == nil else {
+                throw ValidationError("--compare-policies goes with neither --policy nor --plot.")
+            }
         }
         guard jobs ?? 1 > 0 else { throw ValidationError("--jobs must be at least 1.") }
         if let mutation, Mutation(rawValue: mutation) == nil {
@@ -77,14 +100,22 @@ struct Simulate: AsyncParsableCommand {
         }
         let plan = try PlanFile.read(self.plan ?? "")
         let mutation = mutation.flatMap { Mutation(rawValue: $0) }
-        let runner = SeedRunner(
+        var runner = SeedRunner(
             plan: plan,
             planName: self.plan ?? "",
             mutation: mutation,
             jobs: jobs ?? ProcessInfo.processInfo.activeProcessorCount,
             isQuiet: output.quiet
         )
+        try check(mutation, plan)
         CrashNotice.install()
+        if comparePolicies {
+            let comparison = try await PolicyComparison.run(runner, seed: seed)
+            try output.finish(comparison) { comparison.text }
+            if let failure = comparison.failures.first { throw failure.commandFailure }
+            return
+        }
+        if let policy { runner = runner.under(policy) }
         let result = try await runner.run(first: seed, count: seeds)
         if let plot {
             let drawing = TimelinePlot(result.shown.report, result.shown.details).svg
@@ -94,6 +125,28 @@ struct Simulate: AsyncParsableCommand {
         if let failure = result.failures.first { throw failure.commandFailure }
     }
 }
+
+extension Simulate {
+    /// Rollouts have bugs of their own, and no pieces.
+    private func check(_ mutation: Mutation?, _ plan: Plan) throws(CommandFailure) {
+        if let mutation, mutation.isOfRollouts != (plan.rollout != nil) {
+            throw CommandFailure(
+                .usage,
+                "the bug '\(mutation.rawValue)' is not one of such plans",
+                remedy: mutation.isOfRollouts ? "use rollout-4000" : "use mixed, or calm"
+            )
+        }
+        guard plan.rollout == nil || (policy == nil && !comparePolicies) else {
+            throw CommandFailure(
+                .usage,
+                "the plan '\(plan.name)' moves no pieces, and has no policy",
+                remedy: "leave out --policy and --compare-policies"
+            )
+        }
+    }
+}
+
+extension Plan.Settings.Policy: ExpressibleByArgument {}
 
 /// Plans on disk and ready-made ones.
 enum PlanFile {

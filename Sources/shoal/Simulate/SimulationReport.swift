@@ -43,7 +43,7 @@ struct SimulationReport: Encodable {
 
     var text: String {
         var parts = [summary]
-        if result.seeds == 1 { parts.append(domains) }
+        if result.seeds == 1, result.shown.details.rollout == nil { parts.append(domains) }
         parts += result.failures.prefix(5).map { Self.text(of: $0) }
         return parts.joined(separator: "\n\n")
     }
@@ -57,6 +57,9 @@ struct SimulationReport: Encodable {
             ["events", "\(result.events), \(Int(rate)) a second"],
         ]
         guard result.seeds == 1 else { return TextTable(rows: rows).text }
+        if let rollout = details.rollout {
+            return TextTable(rows: rows + Self.rows(of: rollout, report, details)).text
+        }
         let times = report.completionSeconds
         let ratios = details.ratiosToBound
         rows += [

@@ -6,21 +6,28 @@ struct TestnetTables {
     let report: TestnetReport
 
     var text: String {
-        [hosts, boundaries, summary, violations].filter { !$0.isEmpty }
+        [hosts, boundaries, rollouts, summary, violations].filter { !$0.isEmpty }
             .joined(separator: "\n\n")
     }
 
     private var hosts: String {
+        let isFleet = !report.rollouts.isEmpty
         let rows = report.hostReports.map { host in
             [
                 host.host, host.locality, host.seconds.map { $0.twoDigits } ?? "never",
+                isFleet ? host.servingSeconds.map { $0.twoDigits } ?? "never" : "",
                 "\(ByteCount(host.receivedBytes))", "\(ByteCount(host.duplicateBytes))",
                 "\(ByteCount(host.uploadedBytes))",
             ]
         }
         return TextTable(
-            rows: [["HOST", "IN", "SECONDS", "RECEIVED", "TWICE", "SENT"]] + rows,
-            rightAligned: [2, 3, 4, 5]
+            rows: [
+                [
+                    "HOST", "IN", "SECONDS", isFleet ? "SERVES AFTER" : "", "RECEIVED", "TWICE",
+                    "SENT",
+                ]
+            ] + rows,
+            rightAligned: [2, 3, 4, 5, 6]
         ).text
     }
 
@@ -42,6 +49,32 @@ struct TestnetTables {
         ]
         return TextTable(rows: [head] + rows, rightAligned: [2, 3, 4, 5, 6, 7]).text
             + "\n* has the model inside"
+    }
+
+    private var rollouts: String {
+        report.rollouts.map { rollout in
+            let rows = rollout.waves.enumerated().map { index, wave in
+                [
+                    "\(index + 1): \(wave.scope)", "\(wave.hostsActive) of \(wave.hosts)",
+                    wave.beganSeconds.map { $0.twoDigits } ?? "never",
+                    wave.activeSeconds.map { $0.twoDigits } ?? "never",
+                ]
+            }
+            let head = ["WAVE", "ACTIVE", "BEGAN, S", "ALL ACTIVE, S"]
+            let table = TextTable(rows: [head] + rows, rightAligned: [1, 2, 3]).text
+            return "version \(rollout.version): \(rollout.state), "
+                + "\(rollout.hostsActive) of \(rollout.hosts) hosts active"
+                + (rollout.completeSeconds.map { ", complete after \($0.twoDigits) s" } ?? "")
+                + "\n\(table)" + Self.wayBack(rollout)
+        }.joined(separator: "\n\n")
+    }
+
+    private static func wayBack(_ rollout: TestnetReport.Rollout) -> String {
+        guard let reason = rollout.returnReason else { return "" }
+        let time = rollout.returnSeconds.map { "\($0.twoDigits) s" } ?? "never"
+        let bytes = rollout.returnBytes.map { "\(ByteCount($0))" } ?? "unknown"
+        return "\nreturn: \(time) for at most \(rollout.hostsActiveMax) active hosts, "
+            + "\(bytes) fetched; because \(Terminal.safe(reason))"
     }
 
     private var summary: String {

@@ -72,16 +72,20 @@ enum TrafficText {
     }
 
     private static func bill(of traffic: TrafficView) -> String {
-        var lines = ["egress: \(dollars(traffic.costUSD))"]
-        if let originOnly = traffic.costOriginOnlyUSD {
-            let places = traffic.sources.map { name($0) }.joined(separator: ", ")
-            lines[0] += "; had every host read from \(places): \(dollars(originOnly))"
-        }
+        var lines = ["egress: \(egress(of: traffic))"]
         lines.append("prices: \(Terminal.safe(traffic.prices.source)), \(traffic.prices.date)")
         if traffic.unpricedBytes > 0 {
             lines.append("\(ByteCount(traffic.unpricedBytes)) have no price and are in neither sum")
         }
         return lines.joined(separator: "\n")
+    }
+
+    /// What the bytes cost, and what they would have cost without a swarm.
+    static func egress(of traffic: TrafficView) -> String {
+        guard let originOnly = traffic.costOriginOnlyUSD else { return dollars(traffic.costUSD) }
+        let places = traffic.sources.map { name($0) }.joined(separator: ", ")
+        return "\(dollars(traffic.costUSD)); had every host read from \(places): "
+            + dollars(originOnly)
     }
 
     static func name(_ domain: Locality) -> String {

@@ -10,7 +10,8 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
         metadata: LocalExtensionID.metadata,
         doesNotHave: LocalExtensionID.doesNotHave,
         uploadOnly: LocalExtensionID.uploadOnly,
-        intent: LocalExtensionID.intent
+        intent: LocalExtensionID.intent,
+        uplink: LocalExtensionID.uplink
     )
     var rest = input[...]
     while rest.count >= 4 {

@@ -6,6 +6,7 @@ import SwarmModel
 // sources: Sources/SwarmSimulator/Plan/PlanSection.swift
 // sources: Sources/SwarmSimulator/Plan/Plan.swift
 // sources: Sources/SwarmSimulator/Plan/Plan+Reading.swift
+// sources: Sources/SwarmSimulator/Plan/Plan+Rollout.swift
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     do throws(PlanError) {

@@ -8,6 +8,7 @@ import SwarmModel
 // sources: Sources/SwarmTestnet/Scenario/Scenario.swift
 // sources: Sources/SwarmTestnet/Scenario/Scenario+Parsing.swift
 // sources: Sources/SwarmTestnet/Scenario/StepReader.swift
+// sources: Sources/SwarmTestnet/Scenario/StepReader+Rollouts.swift
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>, _ count: Int) -> CInt {
     let input = fuzzInput(data, count)

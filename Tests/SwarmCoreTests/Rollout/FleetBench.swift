@@ -1,5 +1,6 @@
 import OrderedCollections
 import SwarmModel
+import SwarmSimulator
 
 @testable import SwarmCore
 

@@ -1,4 +1,6 @@
+import OrderedCollections
 import SwarmModel
+import SwarmSimulator
 import Testing
 
 @testable import SwarmCore

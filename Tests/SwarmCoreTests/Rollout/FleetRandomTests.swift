@@ -23,15 +23,20 @@ struct FleetRandomTests {
     }
 
     @Test("S9 to S12 and L5 hold over hundreds of seeds, and much goes wrong in them")
-    func invariants() {
+    func invariants() async {
         let one = Self.setting("SHOAL_FLEET_SEED")
         let last = one ?? Self.setting("SHOAL_FLEET_SEEDS") ?? 120
         var sights: [String: Int] = [:]
-        for seed in (one ?? 1)...last {
-            let world = Self.run(UInt64(seed))
-            sights.merge(world.sights, uniquingKeysWith: +)
-            if !world.violations.isEmpty {
-                Issue.record("seed \(seed): \(world.violations.joined(separator: "\n"))")
+        await withTaskGroup(of: (sights: [String: Int], violations: [String]).self) { group in
+            for seed in (one ?? 1)...last {
+                group.addTask {
+                    let world = Self.run(UInt64(seed))
+                    return (world.sights, world.violations.map { "seed \(seed): \($0)" })
+                }
+            }
+            for await found in group {
+                sights.merge(found.sights, uniquingKeysWith: +)
+                for violation in found.violations { Issue.record("\(violation)") }
             }
         }
         guard one == nil else { return }

@@ -1,5 +1,7 @@
+import OrderedCollections
 import SwarmCore
 import SwarmModel
+import SwarmSimulator
 
 /// The invariants S9 to S12 and L5 of a fleet, against what hosts really do.
 extension FleetWorld {
@@ -62,17 +64,28 @@ extension FleetWorld {
 
     private mutating func checkBudget(_ rollout: Rollout) {
         if rollout.returnsAtOnce { return }
-        for domain in Set(hosts.map(\.locality)) {
-            let rack = hosts.filter { $0.locality == domain }
-            let out = rack.filter {
+        let plan = rollout.plan
+        checkBudget(of: Set(hosts.map(\.locality)), plan.maxUnavailable)
+        checkBudget(
+            of: Set(hosts.map { $0.locality.ancestor(level: 2) }),
+            plan.regionLimit ?? .percent(100)
+        )
+        checkBudget(
+            of: Set(hosts.map { $0.locality.ancestor(level: 1) }),
+            plan.cloudLimit ?? .percent(100)
+        )
+    }
+
+    private mutating func checkBudget(of domains: Set<Locality>, _ amount: RolloutPlan.Amount) {
+        for domain in domains {
+            let inside = hosts.filter { domain.contains($0.locality) }
+            let out = inside.filter {
                 $0.isUp && $0.isOut && !lostInSwitch.contains($0.name)
                     && $0.lastSync + .seconds(60) > now
             }
-            let known = rack.count { host in
-                owner.store.hosts.contains { $0.name == host.name }
-            }
-            if !out.isEmpty { see("out \(out.count) of \(rack.count)") }
-            if out.count > max(1, rollout.plan.maxUnavailable.of(known)) {
+            let known = inside.count { owner.store.hosts[$0.name] != nil }
+            if !out.isEmpty { see("out \(out.count) of \(inside.count)") }
+            if out.count > max(1, amount.of(known)) {
                 violate("S11: \(out.map(\.name)) of \(domain) are out of service")
             }
         }

@@ -1,5 +1,7 @@
+import OrderedCollections
 import SwarmCore
 import SwarmModel
+import SwarmSimulator
 
 /// What happens by chance.
 extension FleetWorld {
@@ -167,6 +169,8 @@ extension FleetWorld {
             RolloutPlan.Wave(hosts: .percent(100)),
         ])
         plan.maxUnavailable = chance(50) ? .count(1) : .percent(50)
+        plan.maxUnavailablePerRegion = chance(30) ? .percent(100) : nil
+        plan.maxUnavailablePerCloud = chance(30) ? .count(2) : nil
         plan.failureBudget = chance(30) ? 2 : 0
         plan.stagesAll = chance(50)
         plan.abortsAtDeadline = chance(20)

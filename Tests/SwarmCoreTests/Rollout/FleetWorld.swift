@@ -1,70 +1,7 @@
+import OrderedCollections
 import SwarmCore
 import SwarmModel
-
-/// What is written down of a fleet, as the tracker's database does: a crash leaves it as it is.
-struct FleetStore {
-    var epoch = 0
-    var hosts: [(name: HostName, locality: Locality, labels: Labels)] = []
-    var channels: [String: FleetChannel] = [:]
-    var rollouts: [Int: Rollout] = [:]
-    var waves: [Int: [HostName: Int]] = [:]
-    var commands: [String: [HostName: HostCommand]] = [:]
-    var audit: [FleetAudit] = []
-    /// A planted bug: commands are shown to hosts, and not written down.
-    var losesCommands = false
-    /// A planted bug: an abort is obeyed, and not written down.
-    var losesReturns = false
-
-    mutating func save(_ action: FleetAction) {
-        switch action {
-        case .saveChannel(let channel): channels[channel.name] = channel
-        case .removeChannel(let name):
-            channels[name] = nil
-            commands[name] = nil
-        case .saveRollout(let rollout):
-            if !losesReturns || !rollout.isReturn { rollouts[rollout.id] = rollout }
-        case .saveWave(let rollout, let host, let wave):
-            waves[rollout, default: [:]][host] = wave
-        case .saveCommand(let command):
-            if !losesCommands { commands[command.channel, default: [:]][command.host] = command }
-        case .removeCommand(let channel, let host): commands[channel]?[host] = nil
-        case .removeHost(let name): hosts.removeAll { $0.name == name }
-        case .sawEpoch(let seen): epoch = max(epoch, seen)
-        case .audit(let entry): audit.append(entry)
-        case .saveHost(let name, let locality, let labels):
-            hosts.removeAll { $0.name == name }
-            hosts.append((name, locality, labels))
-        case .desire, .runGate: break
-        }
-    }
-
-    /// A tracker that starts.
-    mutating func open(takesEpoch: Bool = true, at now: Instant) -> Fleet {
-        if takesEpoch || epoch == 0 { epoch += 1 }
-        var settings = FleetSettings()
-        settings.deadAfter = .seconds(60)
-        var fleet = Fleet(settings: settings, epoch: epoch, at: now)
-        for host in hosts {
-            fleet.restore(
-                host: host.name,
-                locality: host.locality,
-                labels: host.labels,
-                at: now
-            )
-        }
-        for channel in channels.values.sorted(by: { $0.name < $1.name }) {
-            let rollout = channel.rollout.flatMap { rollouts[$0] }
-            fleet.restore(
-                channel: channel,
-                rollout: rollout,
-                commands: Array((commands[channel.name] ?? [:]).values),
-                waves: (rollout.flatMap { waves[$0.id] } ?? [:]).map { ($0.key, $0.value) },
-                at: now
-            )
-        }
-        return fleet
-    }
-}
+import SwarmSimulator
 
 /// A tracker with its store. Two of them may believe that they own the fleet.
 struct Controller {
@@ -74,7 +11,9 @@ struct Controller {
 
     init(store: FleetStore, takesEpoch: Bool = true, at now: Instant) {
         var store = store
-        fleet = store.open(takesEpoch: takesEpoch, at: now)
+        var settings = FleetSettings()
+        settings.deadAfter = .seconds(60)
+        fleet = store.open(takesEpoch: takesEpoch, settings: settings, at: now)
         self.store = store
     }
 

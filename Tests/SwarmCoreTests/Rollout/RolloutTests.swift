@@ -1,5 +1,6 @@
 import OrderedCollections
 import SwarmModel
+import SwarmSimulator
 import Testing
 
 @testable import SwarmCore
@@ -107,6 +108,94 @@ struct RolloutTests {
         #expect(bench.serving(2) == 30)
     }
 
+    @Test(
+        "no region and no cloud has more hosts out of service than it may; every rack has turns",
+        arguments: [false, true]
+    )
+    func maxUnavailableAbove(isByCloud: Bool) throws {
+        // Eight racks of five, half of them in each of two clouds of one region.
+        var bench = try FleetBench(racks: 8, size: 5)
+        try bench.create(2) {
+            $0.waves = [RolloutPlan.Wave(hosts: .percent(100))]
+            $0.maxUnavailable = .percent(20)
+            $0.maxUnavailablePerRegion = isByCloud ? nil : .percent(10)
+            $0.maxUnavailablePerCloud = isByCloud ? .count(3) : .percent(100)
+        }
+        bench.seed(2)
+        let allowed = isByCloud ? 3 : 2
+        var most = 0
+        while !bench.rollout.phase.isFinal {
+            bench.round()
+            for cloud in ["c0", "c1"] {
+                let inside = bench.view.domains.filter { $0.domain.labels.first == cloud }
+                #expect(inside.allSatisfy { $0.hosts.unavailable <= 1 })
+                let unavailable = inside.reduce(0) { $0 + $1.hosts.unavailable }
+                #expect(unavailable <= allowed)
+                most = max(most, unavailable)
+            }
+        }
+        #expect(most == allowed)
+        #expect(bench.serving(2) == 40)
+    }
+
+    @Test(
+        "a share bounds racks and clouds alike, rounded down and at least one; a count racks only",
+        arguments: [
+            (RolloutPlan.Amount.percent(20), 4), (.percent(10), 2), (.percent(9), 1),
+            (.percent(4), 1), (.count(1), 4), (.count(2), 8), (.count(5), 20),
+        ]
+    )
+    func maxUnavailableOfAll(amount: RolloutPlan.Amount, inCloud: Int) throws {
+        // Four racks of five in each of two clouds.
+        var bench = try FleetBench(racks: 8, size: 5)
+        try bench.create(2) {
+            $0.waves = [RolloutPlan.Wave(hosts: .percent(100))]
+            $0.maxUnavailable = amount
+        }
+        bench.seed(2)
+        var most = 0
+        while !bench.rollout.phase.isFinal {
+            bench.round()
+            for cloud in ["c0", "c1"] {
+                let inside = bench.view.domains.filter { $0.domain.labels.first == cloud }
+                most = max(most, inside.reduce(0) { $0 + $1.hosts.unavailable })
+            }
+        }
+        #expect(most == inCloud)
+        #expect(bench.serving(2) == 40)
+    }
+
+    @Test("a host that stays out of service takes a turn of its cloud from other racks")
+    func failedInCloud() throws {
+        var bench = try FleetBench(racks: 4, size: 2)
+        bench.bad = [(version: "v2", host: "h0-0")]
+        try bench.create(2) {
+            $0.waves = [RolloutPlan.Wave(hosts: .percent(100))]
+            $0.failureBudget = 1
+            $0.maxUnavailable = .count(2)
+            $0.maxUnavailablePerCloud = .count(1)
+        }
+        bench.seed(2)
+        bench.round(100)
+        // The cloud of the failed host has used its turn up; the other one is through.
+        #expect(bench.hosts.count { $0.active == FleetWorld.version(2) } == 4)
+        #expect(bench.rollout.phase == .activating)
+        try bench.command(.abort)
+        bench.round(until: { $0.rollout.phase.isFinal })
+        #expect(bench.serving(1) == 8)
+    }
+
+    @Test("a host is in a rack, and in a region and a cloud where its locality names them")
+    func domains() throws {
+        func names(_ text: String) throws -> [String] {
+            Domain.around(try Locality(text)).map { "\($0.level) \($0.place)" }
+        }
+        #expect(try names("") == ["rack "])
+        #expect(try names("c") == ["rack c", "cloud c"])
+        #expect(try names("c/r") == ["rack c/r", "region c/r", "cloud c"])
+        #expect(try names("c/r/z/k") == ["rack c/r/z/k", "region c/r", "cloud c"])
+    }
+
     @Test("an abort is a latch: nothing leads to the target any more, whatever is said")
     func abort() throws {
         var bench = try FleetBench(racks: 2, size: 4)
@@ -144,6 +233,9 @@ struct RolloutTests {
         #expect(throws: FleetRefusal.self) {
             try bench.command(.abort, RolloutCommand(atOnce: true))
         }
+        let channel = try #require(bench.controller.fleet.channelView(FleetBench.channel))
+        #expect(channel.channel.stable == FleetWorld.version(1))
+        #expect(channel.serving == bench.hosts.count)
     }
 
     @Test("the very first version of a channel has nothing to go back to, and says so")

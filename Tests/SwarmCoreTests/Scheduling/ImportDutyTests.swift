@@ -161,6 +161,25 @@ struct ImportDutyTests {
         #expect(asking(completeCount: 14).allSatisfy { $0 == 40 })
     }
 
+    @Test("those that publish parts are sources of the first ranks, all of them together")
+    func parts() {
+        let lacking = (0..<40).map { Standing(key: RendezvousRank.mix($0)) }
+        let parts = (0..<5).map { Standing(key: RendezvousRank.mix($0 + 100), order: .part) }
+        for group in 0..<8 {
+            let asking = lacking.filter { me in
+                var duty = ImportDuty(me: me, top: 1, pieceCount: 8, groupCount: 8, salt: 2)
+                duty.replace(me: me, byLevel: [lacking.filter { $0 != me } + parts, []])
+                #expect(duty.hasParts)
+                let sources = duty.sources(3, ofGroup: group, inDomainAt: 0)
+                #expect(sources.count { $0.order == .able } == 3)
+                let found = sources.filter { $0.order == .part }
+                #expect(found.isEmpty || found == parts)
+                return !found.isEmpty
+            }
+            #expect(asking.count == 3)
+        }
+    }
+
     @Test("who has everything comes first, and a slow host imports only where all are slow")
     func orders() {
         let me = Standing(key: 1)
@@ -171,8 +190,10 @@ struct ImportDutyTests {
         }
         #expect(reach(me, .complete).allSatisfy { $0 == 2 })
         #expect(reach(me, .slow).allSatisfy { $0 == 0 })
+        #expect(reach(me, .part).allSatisfy { $0 == 0 })
         let slow = Standing(key: 1, order: .slow)
         #expect(reach(slow, .able).allSatisfy { $0 == 2 })
+        #expect(reach(slow, .part).allSatisfy { $0 == 0 })
         let among = reach(slow, .slow)
         #expect(among.contains(0) && among.contains(2))
     }

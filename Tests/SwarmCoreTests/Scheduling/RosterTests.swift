@@ -86,6 +86,24 @@ struct RosterTests {
         #expect(names(roster) == [])
     }
 
+    @Test("who says that it is slow comes last, whatever its tracker says, until it takes it back")
+    func slow() throws {
+        var roster = roster()
+        _ = roster.apply(update([try entry(1)], isWhole: true), at: Self.now)
+        #expect(roster.said(SwarmBench.peer(2), isSlow: true).isEmpty, "nobody knows it")
+        let changes = roster.said(SwarmBench.peer(1), isSlow: true)
+        #expect(changes.map { $0.before?.standing?.order } == [.able])
+        #expect(changes.map { $0.after?.standing?.order } == [.slow])
+        #expect(roster.said(SwarmBench.peer(1), isSlow: true).isEmpty)
+        #expect(roster.apply(update([try entry(1)]), at: Self.now).isEmpty)
+        #expect(roster.member(SwarmBench.peer(1))?.standing?.order == .slow)
+        #expect(roster.said(SwarmBench.peer(1), isSlow: false).count == 1)
+        #expect(roster.member(SwarmBench.peer(1))?.standing?.order == .able)
+        _ = roster.said(SwarmBench.peer(1), isSlow: true)
+        _ = roster.connected(SwarmBench.peer(1), SwarmBench.id(1), .unknown)
+        #expect(roster.member(SwarmBench.peer(1))?.standing?.order == .able, "it would say so")
+    }
+
     @Test("a listed member that is gone does not count until it shows itself again")
     func lost() throws {
         var roster = roster()

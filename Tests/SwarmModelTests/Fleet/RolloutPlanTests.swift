@@ -22,6 +22,8 @@ struct RolloutPlanTests {
             RolloutPlan.Wave(hosts: .percent(100)),
         ])
         plan.maxUnavailable = .count(3)
+        plan.maxUnavailablePerRegion = .percent(7)
+        plan.maxUnavailablePerCloud = .count(40)
         plan.failureBudget = 2
         plan.stagesAll = false
         plan.abortsAtDeadline = true
@@ -38,6 +40,18 @@ struct RolloutPlanTests {
         #expect(plan.waves == [RolloutPlan.Wave(hosts: .percent(100))])
         #expect(plan.maxUnavailable == .count(2))
         #expect(plan.progressDeadlineSeconds == 600)
+    }
+
+    @Test("a share bounds regions and clouds too, a count does not; what is said of them counts")
+    func limits() {
+        var plan = RolloutPlan.standard
+        #expect(plan.regionLimit == .percent(10) && plan.cloudLimit == .percent(10))
+        plan.maxUnavailable = .count(1)
+        #expect(plan.regionLimit == nil && plan.cloudLimit == nil)
+        plan.maxUnavailablePerCloud = .count(3)
+        #expect(plan.regionLimit == nil && plan.cloudLimit == .count(3))
+        plan.maxUnavailable = .percent(20)
+        #expect(plan.regionLimit == .percent(20) && plan.cloudLimit == .count(3))
     }
 
     @Test(
@@ -59,11 +73,35 @@ struct RolloutPlanTests {
     }
 
     @Test(
+        "waves that do not add up are refused, whatever the fleet",
+        arguments: [
+            "5, 2, \"100%\"", "\"50%\", \"25%\", \"100%\"", "1, 1, \"100%\"", "0, \"100%\"",
+            "\"0%\", \"100%\"", "\"100%\", \"100%\"", "3, \"pool=a\", 3, \"100%\"",
+        ]
+    )
+    func shrinkage(waves: String) throws {
+        let list = waves.split(separator: ", ").map { #"{"hosts": \#($0)}"# }
+        let flaw = try Self.plan(#"{"waves": [\#(list.joined(separator: ","))]}"#).flaw
+        #expect(flaw?.contains("adds none to the waves before it") == true)
+    }
+
+    @Test("counts, shares and selectors may take turns")
+    func growth() throws {
+        let waves = ["1", "\"pool=a\"", "\"5%\"", "10", "\"100%\""].map { #"{"hosts": \#($0)}"# }
+        #expect(try Self.plan(#"{"waves": [\#(waves.joined(separator: ","))]}"#).flaw == nil)
+    }
+
+    @Test("a share above all is no label")
+    func badShare() {
+        #expect(throws: LabelFlaw.badShare("120%")) { try RolloutPlan.Scope("120%") }
+    }
+
+    @Test(
         "what is no plan",
         arguments: [
             #"{"maxUnavailable": "many"}"#, #"{"maxUnavailable": "101%"}"#,
             #"{"maxUnavailable": -1}"#, #"{"waves": [{"hosts": "a=,"}]}"#, #"{"waves": [{}]}"#,
-            #"{"waves": [{"hosts": -1}]}"#,
+            #"{"waves": [{"hosts": -1}]}"#, #"{"maxUnavailablePerCloud": "x"}"#,
             #"{"waves": [{"hosts": 1, "gates": [{"kind": "prayer"}]}]}"#,
         ]
     )

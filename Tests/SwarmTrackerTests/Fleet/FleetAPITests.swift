@@ -16,7 +16,7 @@ struct FleetAPITests {
         return name
     }()
 
-    private static func report(
+    static func report(
         _ host: String,
         generation: Int = 0,
         model: HostReport.Model? = nil
@@ -31,7 +31,7 @@ struct FleetAPITests {
         )
     }
 
-    private static func sync(
+    static func sync(
         _ report: HostReport,
         _ tracker: TrackerFixture,
         wait: Int = 0
@@ -83,12 +83,12 @@ struct FleetAPITests {
         }
     }
 
-    private static func fleet(_ tracker: TrackerFixture, token: String? = nil) -> RolloutClient {
+    static func fleet(_ tracker: TrackerFixture, token: String? = nil) -> RolloutClient {
         RolloutClient(client: TrackerFixture.http, tracker: tracker.address, token: token)
     }
 
     /// A channel, a version and a host that has reported.
-    private static func prepare(_ tracker: TrackerFixture) async throws -> DesiredState.Version {
+    static func prepare(_ tracker: TrackerFixture) async throws -> DesiredState.Version {
         let entry = try await tracker.catalog().put(
             try ModelReference("acme/llama@v1"),
             try TrackerFixture.torrent()
@@ -266,7 +266,8 @@ struct FleetAPITests {
                 ("PUT", "/api/v1/channels/prod"), ("DELETE", "/api/v1/channels/prod"),
                 ("POST", "/api/v1/rollouts"), ("POST", "/api/v1/rollouts/1/abort"),
                 ("POST", "/api/v1/rollouts/1/approve"), ("DELETE", "/api/v1/hosts/h1"),
-                ("POST", "/api/v1/backup"),
+                ("POST", "/api/v1/backup"), ("PUT", "/api/v1/hosts/h1/holds/acme/llama/v1"),
+                ("DELETE", "/api/v1/hosts/h1/holds/acme/llama/v1"),
             ] {
                 let answer = try await tracker.send(method, path, body: body)
                 #expect(answer.status == 401, "\(method) \(path)")

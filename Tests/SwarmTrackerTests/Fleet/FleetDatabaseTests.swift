@@ -14,8 +14,17 @@ struct FleetDatabaseTests {
     }()
     private static let target = DesiredState.Version(version: "v2", infoHash: InfoHash(.zero))
 
-    private static func open(_ directory: TemporaryDirectory) throws -> FleetDatabase {
-        try FleetDatabase(dataDirectory: directory.path, hasher: FowlerHasher())
+    private static let hold = HostHold(model: model, version: "v7", infoHash: InfoHash(.zero))
+
+    private static func open(
+        _ directory: TemporaryDirectory,
+        auditLinesKept: Int = FleetDatabase.auditLinesKept
+    ) throws -> FleetDatabase {
+        try FleetDatabase(
+            dataDirectory: directory.path,
+            hasher: FowlerHasher(),
+            auditLinesKept: auditLinesKept
+        )
     }
 
     private static func rollout(_ id: Int = 1, channel: String = "prod") -> Rollout {
@@ -45,6 +54,7 @@ struct FleetDatabaseTests {
                     fence: Fence(epoch: 1, step: 3)
                 )
             ),
+            .saveHold(host, hold),
             .audit(FleetAudit(actor: "me", verb: "v", subject: "s", detail: "two\nlines")),
         ]
     }
@@ -71,6 +81,7 @@ struct FleetDatabaseTests {
         #expect(view?.channels == ["prod"])
         #expect(view?.desired.first?.active == "v2")
         #expect(view?.desired.first?.fence == Fence(epoch: 1, step: 3))
+        #expect(view?.holds == [Self.hold])
         #expect(fleet.rolloutView(1)?.rollout == Self.rollout())
         #expect(fleet.rolloutView(1)?.waves[2].hosts.hosts == 1)
         try database.commit([.sawEpoch(40)], at: Date())
@@ -104,12 +115,51 @@ struct FleetDatabaseTests {
         #expect(try Self.fleet(database).hostCount == 0)
         try database.commit([.removeChannel("prod")], at: Date())
         #expect(try Self.fleet(database).channelCount == 0)
-        for table in ["hosts", "host_labels", "commands", "channels"] {
+        for table in ["hosts", "host_labels", "commands", "channels", "holds"] {
             let count = try database.read {
                 try Int.fetchOne($0, sql: "SELECT COUNT(*) FROM \(table)")
             }
             #expect(count == 0, "\(table)")
         }
+    }
+
+    @Test("a hold that is written twice is there once, and one that was released is gone")
+    func holds() throws {
+        let database = try Self.open(TemporaryDirectory())
+        try database.commit(Self.sample(), at: Date())
+        let host = try HostName("h1")
+        var other = Self.hold
+        other.version = "v8"
+        try database.commit([.saveHold(host, Self.hold), .saveHold(host, other)], at: Date())
+        func held() throws -> [HostHold]? {
+            try Self.fleet(database).hostView(host, at: Instant(nanoseconds: 0))?.holds
+        }
+        #expect(try held() == [Self.hold, other])
+        try database.commit([.removeHold(host, Self.hold)], at: Date())
+        #expect(try held() == [other])
+    }
+
+    @Test("a database of an earlier version of this program opens, and holds what is new")
+    func migration() throws {
+        let directory = try TemporaryDirectory()
+        do {
+            let database = try Self.open(directory)
+            try database.commit(Self.sample(), at: Date())
+            // As it was before there were holds.
+            try database.write { raw in
+                try raw.execute(sql: "DROP TABLE holds")
+                try raw.execute(
+                    sql: "DELETE FROM grdb_migrations WHERE identifier = '3: holds'"
+                )
+            }
+        }
+        let database = try Self.open(directory)
+        let host = try HostName("h1")
+        #expect(try Self.fleet(database).channelViews.count == 1)
+        try database.commit([.saveHold(host, Self.hold)], at: Date())
+        let view = try Self.fleet(database).hostView(host, at: Instant(nanoseconds: 0))
+        #expect(view?.holds == [Self.hold])
+        #expect(try database.auditFlaw() == nil)
     }
 
     @Test("old rollouts go, never the newest of a channel")
@@ -176,6 +226,33 @@ struct FleetDatabaseTests {
         #expect(try database.audit(after: 2, countMax: 3).map(\.sequence) == [3, 4, 5])
     }
 
+    @Test("the oldest lines go, and the chain of those that stay can be checked")
+    func trimming() throws {
+        let directory = try TemporaryDirectory()
+        let (kept, more) = (7, AuditLog.linesRemovedAtOnce)
+        let entry = FleetAudit(actor: "a", verb: "v", subject: "s", detail: "")
+        do {
+            let database = try Self.open(directory, auditLinesKept: kept)
+            for count in [kept, more - 1] {
+                try database.commit(Array(repeating: .audit(entry), count: count), at: Date())
+                #expect(try database.auditStart == 1)
+            }
+            try database.commit([.audit(entry)], at: Date())
+            #expect(try database.auditStart == more + 1)
+            #expect(try database.audit(after: 0, countMax: 1).map(\.sequence) == [more + 1])
+            #expect(try database.auditFlaw() == nil)
+        }
+        let database = try Self.open(directory, auditLinesKept: kept)
+        try database.commit([.audit(entry)], at: Date())
+        #expect(try database.audit(after: 0, countMax: .max).count == kept + 1)
+        #expect(try database.auditFlaw() == nil)
+        // One more of them is taken away by somebody else.
+        try database.write {
+            try $0.execute(sql: "DELETE FROM audit WHERE sequence = \(more + 1)")
+        }
+        #expect(try database.auditFlaw() == more + 2)
+    }
+
     // MARK: Bad files
 
     private static func message(_ directory: TemporaryDirectory) -> String? {
@@ -224,7 +301,16 @@ struct FleetDatabaseTests {
             try file.write(contentsOf: Data(repeating: 0xA5, count: 64))
         }
         try file.close()
-        #expect(Self.message(directory)?.contains("damaged") == true)
+        let message = try #require(Self.message(directory))
+        #expect(message.contains("damaged"))
+        #expect(!message.contains("\n"))
+    }
+
+    @Test("a database without its epoch is refused: fences would be given twice")
+    func epochless() throws {
+        let database = try Self.open(TemporaryDirectory())
+        try database.write { try $0.execute(sql: "DELETE FROM controller") }
+        #expect(throws: FleetDatabase.Corrupt.self) { try Self.fleet(database) }
     }
 
     @Test("a file that another process has open is refused")
@@ -269,9 +355,13 @@ struct FleetDatabaseTests {
             let database = try Self.open(directory)
             try database.commit(Self.sample(), at: Date())
             let backups = FleetBackups(database: database, kept: 2)
-            for _ in 0..<3 { copies.append(try backups.make(at: Date())) }
+            // The clock goes backwards in between.
+            for time in [3e9, 1e9, 2e9, 1e9] {
+                copies.append(try backups.make(at: Date(timeIntervalSince1970: time)))
+            }
         }
-        #expect(CatalogFiles.names(in: directory.path + "/backups").count == 2)
+        let names = CatalogFiles.names(in: directory.path + "/backups").sorted()
+        #expect(names.map { "\(directory.path)/backups/\($0)" } == Array(copies.suffix(2)))
         for file in [path, path + "-wal"] { try? FileManager.default.removeItem(atPath: file) }
         let newest = try #require(copies.last)
         try FileManager.default.copyItem(atPath: newest, toPath: path)

@@ -1,6 +1,7 @@
 import Foundation
 import Hummingbird
 import GRDB
+import Logging
 import SwarmCore
 import SwarmModel
 import SwarmRuntime
@@ -58,6 +59,40 @@ struct FleetDriverTests {
         try await Self.put("two", driver)
         #expect(driver.gauges.failure == nil)
         #expect(try driver.database.auditFlaw() == nil)
+    }
+
+    @Test("that the fleet stands still is logged once, and so is that it moves again")
+    func standstill() async throws {
+        var settings = FleetDriverSettings()
+        settings.tick = .milliseconds(1)
+        let driver = try Self.driver(TemporaryDirectory(), settings)
+        let (lines, sink) = AsyncStream<String>.makeStream()
+        let log = Logger(label: "test") { _ in LinesLog(sink: sink) }
+        async let _: Void = driver.run(logger: log) { _ in
+            0
+        } hasOrigin: { _ in
+            false
+        }
+        // Both at once, and back at once: a table alone is a reason of its own, and logged again.
+        let tables = ["audit", "controller"]
+        try driver.database.write { database in
+            for table in tables {
+                try database.execute(sql: "ALTER TABLE \(table) RENAME TO hidden_\(table)")
+            }
+        }
+        for _ in 0..<50 {
+            await #expect(throws: APIError.self) { try await Self.put("one", driver) }
+        }
+        var line = lines.makeAsyncIterator()
+        let first = try #require(await line.next())
+        #expect(first.hasPrefix("error the fleet stands still: "))
+        #expect(first.contains("catalog.sqlite"))
+        try driver.database.write { database in
+            for table in tables {
+                try database.execute(sql: "ALTER TABLE hidden_\(table) RENAME TO \(table)")
+            }
+        }
+        #expect(await line.next() == "notice the fleet can be moved again")
     }
 
     @Test("reports that wait together share a transaction, and are not written one by one")
@@ -120,4 +155,20 @@ struct FleetDriverTests {
         #expect(try await waiting == state)
         #expect(try await driver.sync(report, wait: .seconds(3600)) == state)
     }
+}
+
+/// A log whose lines a test waits for.
+private struct LinesLog: LogHandler {
+    let sink: AsyncStream<String>.Continuation
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    init(sink: AsyncStream<String>.Continuation) { self.sink = sink }
+
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { sink.yield("\(event.level) \(event.message)") }
 }

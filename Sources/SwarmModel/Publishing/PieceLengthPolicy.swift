@@ -1,5 +1,3 @@
-internal import SwarmModel
-
 /// Chooses the piece length of a new version. Few pieces keep metainfo, bitfields and announcements
 /// small; many let more hosts work at once and cost less when one is corrupt.
 package struct PieceLengthPolicy: Hashable, Sendable {

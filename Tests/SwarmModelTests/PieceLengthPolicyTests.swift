@@ -1,10 +1,8 @@
 import SwarmModel
 import Testing
 
-@testable import SwarmStorage
-
 @Suite("Choosing a piece length")
-struct PublishingPieceLengthTests {
+struct PieceLengthPolicyTests {
     private static let mebi = 1 << 20
 
     @Test(
