@@ -26,9 +26,20 @@ def shoal(binary, tmp_path, request):
     """The binary with a fresh directory. Prints what its processes said when the test failed."""
     shoal = Shoal(binary, tmp_path / "shoal")
     yield shoal
-    if getattr(request.node, "failed", False):
+    crashed = shoal.crashed()
+    if crashed or getattr(request.node, "failed", False):
         print(shoal.describe())
     shoal.close()
+    if crashed:
+        note(request.node.nodeid, "SHOAL_CRASHES")
+        pytest.fail("\n".join(process.describe() for process in crashed), pytrace=False)
+
+
+def note(test, variable):
+    """For Tests/run, which runs a failed test once more unless a process trapped in it."""
+    if path := os.environ.get(variable):
+        with open(path, "a") as file:
+            file.write(f"{test}\n")
 
 
 @pytest.fixture
@@ -58,3 +69,4 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     if outcome.get_result().failed:
         item.failed = True
+        note(item.nodeid, "SHOAL_FAILED")

@@ -10,6 +10,7 @@ import time
 # Seconds that a daemon has to end after SIGTERM.
 SHUTDOWN_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
+_CRASHES = (signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -89,6 +90,13 @@ class Process:
     def status(self):
         """The exit status, or None while the process runs."""
         return self._child.poll()
+
+    @property
+    def has_crashed(self):
+        """It ended by a signal that no test sends, or is writing its backtrace, which takes a while."""
+        if self.status is None:
+            return "*** Signal" in self.stderr
+        return -self.status in _CRASHES
 
     def describe(self):
         def tail(text):

@@ -2,7 +2,7 @@
 
 import json
 
-from processes import Process, accepts_connections, endpoint_text, eventually, free_port
+from processes import Process, endpoint_text, free_port
 
 # Seconds in which a daemon must be ready. Includes hashing for small models.
 START_SECONDS = 20
@@ -53,7 +53,14 @@ class Shoal:
             process.kill()
 
     def describe(self):
-        return "\n".join(process.describe() for process in self.processes[-8:])
+        """What the last processes said, and every one that ended badly before them."""
+        last = self.processes[-8:]
+        bad = [process for process in self.processes[:-8] if process.status not in (None, 0)]
+        return "\n".join(process.describe() for process in bad + last)
+
+    def crashed(self):
+        """Processes that trapped: whatever a test is about, none may."""
+        return [process for process in self.processes if process.has_crashed]
 
     # The subcommands.
 
@@ -101,13 +108,8 @@ class Shoal:
             "peer", "--listen", endpoint_text(at), "--api", api,
             "--data", data or self.directory / f"peer-{at[1]}", *arguments, name="peer",
         )
-
-        def is_ready():
-            if process.status is not None:
-                raise AssertionError(f"the peer ended\n{process.describe()}")
-            return accepts_connections(at)
-
-        eventually(is_ready, START_SECONDS, "the peer listens")
+        # Said once both of its addresses answer.
+        process.wait_for_output("peer on", START_SECONDS)
         process.endpoint, process.api = at, api
         return process
 
