@@ -20,7 +20,8 @@ package struct OriginLeaseSettings: Hashable, Sendable {
     /// Pieces that an origin did not give rest this long for that origin.
     package var restAfterFailure = Duration.seconds(3)
     /// No lease is granted so soon after the start: those held from before are renewed first, which
-    /// takes a third of their lifetime.
+    /// takes a third of their lifetime. After an earlier process has given some, it counts from
+    /// when somebody reaches this one.
     package var quietAtStart = Duration.seconds(6)
     package var swarmsMax = 4096
     /// Runs of pieces remembered for one swarm. Over it nothing is granted until some expire.
@@ -46,14 +47,23 @@ package struct OriginLeases: Sendable {
     private var swarms: OrderedDictionary<SwarmID, LeaseBook> = [:]
     private var faults: OrderedDictionary<OriginID, Int> = [:]
     private var lastNumber: UInt64
-    private let quietUntil: Instant
+    private let startedAt: Instant
+    /// When the first request came; the start, for one that has no predecessor.
+    private var reachedAt: Instant?
 
     /// `firstNumber` is larger than every number of an earlier life: the wall clock in milliseconds
-    /// will do, times some thousand.
-    package init(settings: OriginLeaseSettings, firstNumber: UInt64, at now: Instant) {
+    /// will do, times some thousand. `hasPredecessor`: an earlier process may have given leases
+    /// that are still held.
+    package init(
+        settings: OriginLeaseSettings,
+        firstNumber: UInt64,
+        hasPredecessor: Bool,
+        at now: Instant
+    ) {
         self.settings = settings
         lastNumber = firstNumber
-        quietUntil = now + settings.quietAtStart
+        startedAt = now
+        reachedAt = hasPredecessor ? nil : now
     }
 
     package var leaseCount: Int { swarms.values.reduce(0) { $0 + $1.leases.count } }
@@ -68,6 +78,7 @@ package struct OriginLeases: Sendable {
         at now: Instant
     ) -> LeaseAnswer {
         expire(at: now)
+        let quietUntil = reached(at: now)
         guard quietUntil <= now else { return .wait(quietUntil - now) }
         let isKnown = swarms[swarm] != nil
         guard isKnown || swarms.count < settings.swarmsMax,
@@ -88,6 +99,14 @@ package struct OriginLeases: Sendable {
             last: now + settings.holdMax
         )
         return .granted(claim, lifetime: settings.lifetime)
+    }
+
+    /// Notes that somebody reaches this process, and says until when it grants nothing. A holder
+    /// that could not reach it has not renewed; after a lifetime it holds nothing any more.
+    private mutating func reached(at now: Instant) -> Instant {
+        let first = reachedAt ?? now
+        reachedAt = first
+        return min(first + settings.quietAtStart, startedAt + settings.lifetime)
     }
 
     private var leasesPerPeerMax: Int { settings.leasesPerPeerMax }
@@ -119,6 +138,7 @@ package struct OriginLeases: Sendable {
         at now: Instant
     ) -> Duration? {
         expire(at: now)
+        _ = reached(at: now)
         let until = now + settings.lifetime
         if swarms[swarm]?.renew(claim, peer, until: until) == true { return settings.lifetime }
         guard swarms[swarm] != nil || swarms.count < settings.swarmsMax,

@@ -7,10 +7,16 @@ struct LeaseDriver: Sendable {
     private let leases: Locked<OriginLeases>
     private let clock = MonotonicClock()
 
-    /// `firstNumber` is above those of earlier processes.
-    init(settings: OriginLeaseSettings, firstNumber: UInt64) {
+    /// `firstNumber` is above those of earlier processes, which there may have been if
+    /// `hasPredecessor`.
+    init(settings: OriginLeaseSettings, firstNumber: UInt64, hasPredecessor: Bool) {
         leases = Locked(
-            OriginLeases(settings: settings, firstNumber: firstNumber, at: MonotonicClock().now)
+            OriginLeases(
+                settings: settings,
+                firstNumber: firstNumber,
+                hasPredecessor: hasPredecessor,
+                at: MonotonicClock().now
+            )
         )
     }
 

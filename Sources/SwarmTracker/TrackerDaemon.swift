@@ -45,10 +45,6 @@ package struct TrackerDaemon: Service {
             settings: settings.registry,
             seed: UInt64.random(in: 0...UInt64.max)
         )
-        leases = LeaseDriver(
-            settings: settings.leases,
-            firstNumber: Self.leaseNumber(at: Date())
-        )
         traffic = TrafficDriver(
             settings: settings.traffic,
             placesMax: settings.trafficReportsMax
@@ -59,6 +55,12 @@ package struct TrackerDaemon: Service {
             hasher: hasher
         )
         try store.prepare()
+        leases = LeaseDriver(
+            settings: settings.leases,
+            firstNumber: Self.leaseNumber(at: Date()),
+            // Nobody has a lease of a version that was never published.
+            hasPredecessor: store.hasVersions
+        )
         let remark = try FleetDatabase.remark(
             onLossIn: settings.dataDirectory,
             hasVersions: store.hasVersions

@@ -30,12 +30,22 @@ struct MiniOrigins {
     /// None.
     init() {
         random = SeededRandom(seed: 0)
-        leases = OriginLeases(settings: .init(), firstNumber: 1, at: .origin)
+        leases = OriginLeases(
+            settings: .init(),
+            firstNumber: 1,
+            hasPredecessor: false,
+            at: .origin
+        )
     }
 
     init(seed: UInt64, isPresent: Bool, plan: inout MiniPlan) {
         random = SeededRandom(seed: seed &* 0x9E37_79B9_7F4A_7C15)
-        leases = OriginLeases(settings: .init(), firstNumber: 1, at: .origin)
+        leases = OriginLeases(
+            settings: .init(),
+            firstNumber: 1,
+            hasPredecessor: false,
+            at: .origin
+        )
         guard isPresent else { return }
         let count = Int.random(in: 1...3, using: &random)
         for index in 0..<count {

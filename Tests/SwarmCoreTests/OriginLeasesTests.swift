@@ -18,8 +18,13 @@ struct OriginLeasesTests {
     private final class Desk {
         private var leases: OriginLeases
 
-        init(_ settings: OriginLeaseSettings) {
-            leases = OriginLeases(settings: settings, firstNumber: 10, at: OriginLeasesTests.start)
+        init(_ settings: OriginLeaseSettings, hasPredecessor: Bool = false) {
+            leases = OriginLeases(
+                settings: settings,
+                firstNumber: 10,
+                hasPredecessor: hasPredecessor,
+                at: OriginLeasesTests.start
+            )
         }
 
         var leaseCount: Int { leases.leaseCount }
@@ -233,6 +238,33 @@ struct OriginLeasesTests {
         let claim = try #require(Self.claim(answer))
         #expect(claim.pieces == 8..<24)
         #expect(claim.number > 77)
+    }
+
+    @Test("a tracker that nobody reaches after its restart is quiet from when somebody does")
+    func unreachable() throws {
+        let settings = OriginLeaseSettings()
+        let (quiet, lifetime) = (settings.quietAtStart, settings.lifetime)
+        let leases = Desk(settings, hasPredecessor: true)
+        // Found by the simulator: `leases`, seed 2472.
+        let reached = Self.start + quiet + .seconds(1)
+        let held = LeaseClaim(number: 7, origin: Self.store, pieces: 0..<8)
+        #expect(leases.renew(held, in: Self.swarm, by: Self.peer(1), at: reached) == lifetime)
+        let asked = leases.ask(
+            Self.wish(),
+            in: Self.swarm,
+            by: Self.peer(2),
+            at: reached + .seconds(1)
+        )
+        #expect(asked == .wait(quiet - .seconds(1)))
+        // What was held when the earlier process ended has ended by now, renewed or not.
+        let late = Desk(settings, hasPredecessor: true)
+        let first = late.ask(
+            Self.wish(),
+            in: Self.swarm,
+            by: Self.peer(2),
+            at: Self.start + lifetime
+        )
+        #expect(Self.claim(first) != nil)
     }
 
     @Test("one peer cannot take all leases, and swarms are bounded")

@@ -17,9 +17,15 @@ struct FoundSeedTests {
         #expect(outcome.violations.isEmpty, "\(outcome.violations)")
     }
 
-    @Test("a new tracker leases no piece that is being read under a lease", arguments: [97])
+    @Test("a new tracker leases no piece that is being read under a lease", arguments: [97, 2472])
     func leasedTwice(seed: UInt64) throws {
         let outcome = try Runs.run("leases", seed: seed)
+        #expect(outcome.violations.isEmpty, "\(outcome.violations)")
+    }
+
+    @Test("what a slow host has half of is not imported again", arguments: [535])
+    func halfImported(seed: UInt64) throws {
+        let outcome = try Runs.run("calm", seed: seed)
         #expect(outcome.violations.isEmpty, "\(outcome.violations)")
     }
 

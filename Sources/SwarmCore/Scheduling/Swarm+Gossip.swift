@@ -41,9 +41,14 @@ extension Swarm {
         scheduleGossip(at: now)
     }
 
-    /// Others may import what this host has begun: it goes on, but nobody waits for it.
+    /// Others may import what this host has only asked for: it goes on, but nobody waits for it. A
+    /// piece of which some is here comes sooner from this host than from another that begins.
     mutating func withdrawImports(at now: Instant) {
-        for piece in intents.own.keys { endImport(piece, at: now) }
+        for piece in intents.own.keys {
+            let begun = geometry?.piece(piece).flatMap { picker?.activePiece($0) }
+            if let begun, begun.receivedCount > 0 { continue }
+            endImport(piece, at: now)
+        }
     }
 
     mutating func gossip(at now: Instant, into actions: inout [SwarmAction]) {

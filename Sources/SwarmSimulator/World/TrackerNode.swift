@@ -23,8 +23,17 @@ struct TrackerNode {
     }
 
     /// Numbers of leases rise from one process to the next, as the wall clock makes them.
-    private static func leases(life: UInt64, at now: Instant) -> OriginLeases {
-        OriginLeases(settings: OriginLeaseSettings(), firstNumber: life << 32, at: now)
+    private static func leases(
+        life: UInt64,
+        hasPredecessor: Bool = false,
+        at now: Instant
+    ) -> OriginLeases {
+        OriginLeases(
+            settings: OriginLeaseSettings(),
+            firstNumber: life << 32,
+            hasPredecessor: hasPredecessor,
+            at: now
+        )
     }
 
     /// The planted bug.
@@ -37,7 +46,7 @@ struct TrackerNode {
     mutating func restart(at now: Instant) {
         life += 1
         registry = TrackerRegistry(settings: settings, random: &random)
-        leases = Self.leases(life: life, at: now)
+        leases = Self.leases(life: life, hasPredecessor: true, at: now)
         expiryPlannedAt = nil
     }
 }
