@@ -184,7 +184,8 @@ def test_a_hook_that_hangs_is_ended_with_its_children(host):
 
 
 def test_a_hook_that_floods_neither_hangs_nor_takes_memory(host):
-    after = host.script("after", "head -c 200000000 /dev/zero; exit 4")
+    # More than can be taken in with a pause of 20 ms after each pipe of 64 KiB.
+    after = host.script("after", "head -c 2000000000 /dev/zero; exit 4")
     host.start(activation_after=str(after)).adopt_all()
     before = host.peer.memory("RssAnon")
     failed = host.activate("1")
