@@ -162,7 +162,7 @@ extension Swarm {
         sessions[id] = nil
         connectionsChanged = true
         forgetIntents(of: id)
-        slots.drained(id)
+        slots.left(id)
         uploadsWaiting.remove(id)
         leaveRoster(session, wasLost: wasLost, at: now)
         if let pieces = session.pieces, session.isCounted { picker?.peerLeft(with: pieces) }

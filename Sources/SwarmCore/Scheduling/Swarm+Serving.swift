@@ -37,6 +37,22 @@ extension Swarm {
     /// Hands the transport what the peer's turn and credit allow.
     mutating func serve(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
         guard let level = sessions[id]?.level else { return }
+        if isScarce(at: now), !slots.hasTurn(id), sessions[id]?.uploads.isWaiting == true {
+            // Whose turn it is is not for who asks to say.
+            noteWaiting(id)
+            for pool in UploadSlots.Pool.allCases { serveOthers(pool, at: now, into: &actions) }
+            return
+        }
+        send(to: id, ofLevel: level, at: now, into: &actions)
+    }
+
+    /// The same for one whose turn it is, or who may begin one.
+    private mutating func send(
+        to id: ConnectionID,
+        ofLevel level: Int,
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
         let pool = pool(ofLevel: level)
         let credit = slots.isSlow ? 0 : settings.uploadCreditBytes
         while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool, at: now),
@@ -49,7 +65,7 @@ extension Swarm {
         }
         noteWaiting(id)
         if sessions[id]?.uploads.isInTransport != true {
-            slots.drained(id)
+            slots.drained(id, at: now)
             let next = slots.isSlow ? UploadSlots.Pool.allCases : [pool]
             for pool in next { serveOthers(pool, at: now, into: &actions) }
         }
@@ -79,25 +95,70 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         while slots.hasRoom(pool), !uploadsWaiting.isEmpty {
-            let all = uploadsWaiting.compactMap { sessions[$0] }
-            let waiting = all.filter { self.pool(ofLevel: $0.level) == pool }
-            // What goes to one nearby can go on from there.
-            let nearby = pool == .far ? all.filter { self.pool(ofLevel: $0.level) == .near } : []
-            let nearer = OrderedSet(nearby.compactMap(\.uploads.next))
-            let candidates = waiting.map { session in
-                var candidate = candidate(session, at: now)
-                if let next = session.uploads.next, nearer.contains(next) {
-                    candidate.isFirst = false
-                }
-                return candidate
-            }
-            let next = slots.next(among: candidates)
-            guard let next, slots.admits(next, pool, at: now) else { return }
+            let next = slots.next(among: candidates(for: pool, at: now))
+            guard let next, slots.admits(next, pool, at: now), let level = sessions[next]?.level
+            else { return }
             let before = actions.count
-            serve(next, at: now, into: &actions)
+            send(to: next, ofLevel: level, at: now, into: &actions)
             // One with nothing to send has given its turn back, and would be chosen again.
             if actions.count == before { return }
         }
+    }
+
+    /// Who may begin a turn.
+    private func candidates(
+        for pool: UploadSlots.Pool,
+        at now: Instant
+    ) -> [UploadSlots.Candidate] {
+        let all = uploadsWaiting.compactMap { sessions[$0] }
+        let waiting = all.filter { self.pool(ofLevel: $0.level) == pool }
+        // What goes to one nearby can go on from there.
+        let nearby = pool == .far ? all.filter { self.pool(ofLevel: $0.level) == .near } : []
+        let nearer = OrderedSet(nearby.compactMap(\.uploads.next))
+        let candidates = waiting.map { session in
+            var candidate = candidate(session, at: now)
+            if let next = session.uploads.next, nearer.contains(next) {
+                candidate.isFirst = false
+            }
+            return candidate
+        }
+        guard isScarce(at: now) else { return candidates }
+        let nearbyFirst = nearby.contains { self.candidate($0, at: now).isFirst }
+        return patient(candidates, nearbyFirst: nearbyFirst, at: now)
+    }
+
+    /// Whether this host has everything, and an uplink that all wait for. Who is still fetching is
+    /// an importer, of whom its domain waits for copies.
+    private func isScarce(at now: Instant) -> Bool {
+        picker?.isComplete == true && slots.isNarrow(at: now)
+    }
+
+    /// While a narrow uplink has pieces to send that only this host has, nothing else takes a share
+    /// of it: who asks for what was sent before hears that it waits, and where it can be had. What
+    /// only this host has goes to one nearby first, when one nearby wants such a piece.
+    private func patient(
+        _ candidates: [UploadSlots.Candidate],
+        nearbyFirst: Bool,
+        at now: Instant
+    ) -> [UploadSlots.Candidate] {
+        let isSendingOnlyCopy = slots.sending.contains { id, piece in
+            sessions[id].map { isOnlyHere(piece, at: $0.level) } ?? false
+        }
+        let isBusy =
+            slots.isBusy && (isSendingOnlyCopy || candidates.contains(where: \.isFirst))
+        return candidates.filter { candidate in
+            if now - candidate.waitsSince >= Self.secondCopyAfter { return true }
+            if nearbyFirst, slots.isBusy { return false }
+            return candidate.isFirst || (!isBusy && !isSettling(candidate.id, at: now))
+        }
+    }
+
+    /// Who has waited so long for a piece that others have gets it from here all the same.
+    private static let secondCopyAfter = Duration.seconds(60)
+
+    /// Waits for a piece that has just been sent to another, who can pass it on.
+    private func isSettling(_ id: ConnectionID, at now: Instant) -> Bool {
+        sessions[id]?.uploads.next.map { slots.isSettling($0, at: now) } ?? false
     }
 
     private func candidate(_ session: PeerSession, at now: Instant) -> UploadSlots.Candidate {
@@ -107,15 +168,18 @@ extension Swarm {
             level: session.level,
             piecesHeld: session.pieces?.population ?? 0,
             waitsSince: session.uploads.waitsSince ?? now,
-            isFirst: session.uploads.next.map { isUnsent($0, at: session.level) } ?? false
+            isFirst: session.uploads.next.map { isUnsent($0, at: session.level, now) } ?? false
         )
     }
 
     /// Only this host has the piece in the domain that the peer and it are in, as far as it knows,
     /// and nobody is being sent it.
-    private func isUnsent(_ piece: PieceIndex, at level: Int) -> Bool {
-        guard let picker, !slots.isSending(piece) else { return false }
-        return picker.scopes.nearest(piece.number) ?? -1 < level
+    private func isUnsent(_ piece: PieceIndex, at level: Int, _ now: Instant) -> Bool {
+        !slots.isSending(piece, at: now) && isOnlyHere(piece, at: level)
+    }
+
+    private func isOnlyHere(_ piece: PieceIndex, at level: Int) -> Bool {
+        picker.map { $0.scopes.nearest(piece.number) ?? -1 < level } ?? false
     }
 
     /// Frees the slots of those that take nothing, and gives them to others.

@@ -58,6 +58,16 @@ package struct UploadSlots: Sendable {
     /// have had a turn; nil once the effect has been seen.
     private var halved: (crowd: Int, time: Duration, at: Instant?)?
     private var restsUntil: Instant?
+    /// When a piece last took longer than `soon` to go out, and none had gone out sooner for
+    /// `alike`; for `narrowTime` the uplink counts as narrow.
+    private var slowAt: Instant?
+    private static let alike = Duration.seconds(1)
+    private static let narrowTime = Duration.seconds(2)
+    /// Pieces that went out from a narrow uplink, the oldest first: nobody has said so yet.
+    private var settling: [(piece: PieceIndex, since: Instant)] = []
+    private static let settlingMax = 64
+    /// So long after a piece has left it counts as being sent: its have is on its way here.
+    private static let settles = Duration.seconds(1)
 
     package init(
         near: Int,
@@ -78,6 +88,17 @@ package struct UploadSlots: Sendable {
     /// The uplink feeds fewer than there are slots: blocks go out one by one, and pieces too.
     package var isSlow: Bool { crowd < counts.near + counts.far }
 
+    /// No piece went out soon a moment ago, so what is sent is scarce, and goes to whom nobody else
+    /// can send it.
+    package func isNarrow(at now: Instant) -> Bool {
+        slowAt.map { now - $0 < Self.narrowTime } ?? false
+    }
+
+    /// So many have a turn that the uplink does not idle when one of them takes little.
+    package var isBusy: Bool { turns.count >= Self.crowdMin }
+
+    package func hasTurn(_ id: ConnectionID) -> Bool { index(of: id) != nil }
+
     package func hasRoom(_ pool: Pool) -> Bool {
         let begun = turns.count { $0.turn.pool == pool && !$0.turn.isEnding }
         let most = pool == .near ? counts.near : counts.far
@@ -94,6 +115,8 @@ package struct UploadSlots: Sendable {
         if whole <= Self.soon {
             soonAt = now
             crowd = min(crowd + 1, slots)
+        } else if soonAt.map({ now - $0 >= Self.alike }) != false {
+            slowAt = now
         }
         guard whole >= Self.late, soonAt.map({ now - $0 >= Self.late }) != false else { return }
         if let last = halved {
@@ -122,9 +145,26 @@ package struct UploadSlots: Sendable {
         return true
     }
 
-    /// Whether somebody is being sent the piece.
-    package func isSending(_ piece: PieceIndex) -> Bool {
-        turns.contains { $0.turn.piece == piece }
+    /// Whether somebody is being sent the piece, or was a moment ago.
+    package func isSending(_ piece: PieceIndex, at now: Instant) -> Bool {
+        turns.contains { $0.turn.piece == piece } || isSettling(piece, at: now)
+    }
+
+    /// What is being sent, and to whom.
+    package var sending: some Sequence<(id: ConnectionID, piece: PieceIndex)> {
+        turns.lazy.compactMap { turn in turn.turn.piece.map { (turn.id, $0) } }
+    }
+
+    /// The last of a piece has gone out, and whoever got it has had no time to say that it has it.
+    package func isSettling(_ piece: PieceIndex, at now: Instant) -> Bool {
+        settling.contains { $0.piece == piece && now - $0.since < Self.settles }
+    }
+
+    private mutating func settle(_ piece: PieceIndex?, at now: Instant) {
+        guard let piece, isNarrow(at: now) else { return }
+        settling.removeAll { $0.piece == piece || now - $0.since >= Self.settles }
+        settling.append((piece, now))
+        if settling.count > Self.settlingMax { settling.removeFirst() }
     }
 
     /// Bytes were handed out for it; `othersWait` in its pool.
@@ -137,6 +177,7 @@ package struct UploadSlots: Sendable {
     ) {
         guard let index = index(of: id) else { return }
         turns[index].turn.bytes += bytes
+        if piece != turns[index].turn.piece { settle(turns[index].turn.piece, at: now) }
         turns[index].turn.piece = piece
         let turn = turns[index].turn
         let hasHadItsShare =
@@ -150,8 +191,14 @@ package struct UploadSlots: Sendable {
         if let index = index(of: id) { turns[index].turn.isEnding = true }
     }
 
-    /// Nothing of it is on its way any more, or its connection is gone.
-    package mutating func drained(_ id: ConnectionID) { turns.removeAll { $0.id == id } }
+    /// Nothing of it is on its way any more.
+    package mutating func drained(_ id: ConnectionID, at now: Instant) {
+        guard let index = index(of: id) else { return }
+        settle(turns.remove(at: index).turn.piece, at: now)
+    }
+
+    /// Its connection is gone, and what was sent with it.
+    package mutating func left(_ id: ConnectionID) { turns.removeAll { $0.id == id } }
 
     /// Who begins a turn next: our peers before other clients. Of these first who wants a piece
     /// that only this host has, since whoever has it can pass it on (as in super seeding, BEP 16),

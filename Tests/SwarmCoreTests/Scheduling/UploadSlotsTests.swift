@@ -34,7 +34,7 @@ struct UploadSlotsTests {
         #expect(slots.admits(Self.id(4), .near, at: .origin) == true)
         #expect(slots.admits(Self.id(5), .near, at: .origin) == false)
         #expect(slots.admits(Self.id(4), .near, at: .origin) == true, "who has a turn keeps it")
-        slots.drained(Self.id(1))
+        slots.drained(Self.id(1), at: .origin)
         #expect(slots.admits(Self.id(2), .far, at: .origin) == true)
     }
 
@@ -86,7 +86,7 @@ struct UploadSlotsTests {
             #expect(slots.admits(next, .near, at: .origin) == true)
             turns[Int(next.number)] += 1
             waiting[Int(next.number)].waitsSince = .origin + .seconds(round)
-            slots.drained(next)
+            slots.drained(next, at: .origin)
         }
         #expect(turns.allSatisfy { $0 > 0 }, "\(turns)")
     }
@@ -125,7 +125,7 @@ struct UploadSlotsTests {
                 left[id, default: 0] -= wait * rate
                 guard left[id, default: 0] < 1e-9 else { continue }
                 slots.finished(100, after: .seconds(1) * (1 / rate), at: now)
-                slots.drained(id)
+                slots.drained(id, at: now)
                 left[id] = nil
             }
         }
