@@ -25,20 +25,6 @@ struct MutationTests {
         Issue.record("\(mutation.rawValue) was not found within 40 seeds")
     }
 
-    @Test(
-        "a planted bug of the tracker's leases is found",
-        arguments: [(Mutation.leaseTwice, Violation.Kind.safety), (.keepLeases, .stall)]
-    )
-    func leases(mutation: Mutation, kind: Violation.Kind) throws {
-        for seed in 1...60 as ClosedRange<UInt64> {
-            let outcome = try Runs.run("leases", seed: seed, mutation: mutation)
-            guard let violation = outcome.violations.first else { continue }
-            #expect(violation.kind == kind, "\(violation)")
-            return
-        }
-        Issue.record("\(mutation.rawValue) was not found within 60 seeds")
-    }
-
     @Test("a failing run is made shorter, fails in the same way, and shows its end")
     func shorter() throws {
         let plan = try Runs.plan("mixed")
