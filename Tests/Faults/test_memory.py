@@ -13,6 +13,8 @@ from models import MIB, assert_same, model
 from processes import eventually
 from shoal import last_object, received
 
+pytestmark = pytest.mark.alone
+
 MODEL_BYTES = int(os.environ.get("SHOAL_MEMORY_MODEL_MIB", 2048)) * MIB
 PEERS = 8
 MEMORY_MAX = 256 * MIB

@@ -20,6 +20,8 @@ from models import MIB
 from processes import endpoint_text, eventually
 from shoal import endpoint, last_object
 
+pytestmark = pytest.mark.alone
+
 PIECES = 100_000
 PIECE = MIB
 SIZE = PIECES * PIECE

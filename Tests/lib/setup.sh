@@ -16,7 +16,8 @@ python="$venv/bin/python"
 system_packages=(libssl-dev libxxhash-dev libsqlite3-dev pkg-config openssl)
 # Python packages: the other BitTorrent client, the readers of weights and of metrics, and the
 # test runner.
-python_packages=('libtorrent==2.1.*' safetensors numpy pytest prometheus-client)
+python_packages=('libtorrent==2.1.*' safetensors numpy pytest 'pytest-xdist==3.*'
+    prometheus-client)
 
 say() { printf '%s\n' "$*"; }
 
@@ -72,7 +73,7 @@ setup_system() {
 }
 
 python_is_ready() {
-    "$python" -c 'import libtorrent, numpy, prometheus_client, pytest, safetensors
+    "$python" -c 'import libtorrent, numpy, prometheus_client, pytest, safetensors, xdist
 assert libtorrent.version.startswith("2.1.")' > /dev/null 2>&1
 }
 
