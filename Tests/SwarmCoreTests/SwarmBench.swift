@@ -128,6 +128,17 @@ struct SwarmBench {
         return actions
     }
 
+    /// A peer of ours says where it is.
+    mutating func meet(_ id: UInt64, at place: String) throws {
+        _ = open(id, extensions: true)
+        let extended = ExtendedHandshake(
+            intentID: 4,
+            locality: try Locality(place),
+            requestLengthMax: 1 << 20
+        )
+        _ = receive(.extendedHandshake(extended), from: id)
+    }
+
     func everything(fast: Bool) -> PeerMessage {
         fast ? .haveAll : .bitfield(Bitfield(fullCount: geometry.pieceCount).wire)
     }

@@ -89,16 +89,6 @@ struct IntentBookTests {
         return bench
     }
 
-    private func meet(_ bench: inout SwarmBench, _ id: UInt64, _ place: String) throws {
-        _ = bench.open(id, extensions: true)
-        let extended = ExtendedHandshake(
-            intentID: 4,
-            locality: try Locality(place),
-            requestLengthMax: 1 << 20
-        )
-        _ = bench.receive(.extendedHandshake(extended), from: id)
-    }
-
     private func intents(_ actions: [SwarmAction], to id: UInt64) -> [ImportIntent] {
         actions.compactMap { action in
             if case .send(.intent(let intent), ConnectionID(id)) = action { intent } else { nil }
@@ -119,8 +109,8 @@ struct IntentBookTests {
     @Test("those inside of the boundary hear of an import, and nobody else")
     func told() throws {
         var bench = try bench()
-        try meet(&bench, 2, "a/1/x")
-        try meet(&bench, 3, "b/1/x")
+        try bench.meet(2, at: "a/1/x")
+        try bench.meet(3, at: "b/1/x")
         _ = bench.receive(.haveNone, from: 2)
         _ = bench.receive(.haveAll, from: 3)
         let actions = bench.receive(.unchoke, from: 3)
@@ -141,8 +131,8 @@ struct IntentBookTests {
     @Test("a piece that a neighbour imports is left to it, until it takes that back")
     func heeded() throws {
         var bench = try bench()
-        try meet(&bench, 2, "a/1/x")
-        try meet(&bench, 3, "b/1/x")
+        try bench.meet(2, at: "a/1/x")
+        try bench.meet(3, at: "b/1/x")
         _ = bench.receive(.haveNone, from: 2)
         for piece in 0..<UInt32(8) { _ = bench.receive(intent(piece), from: 2) }
         _ = bench.receive(.haveAll, from: 3)
@@ -158,7 +148,7 @@ struct IntentBookTests {
     @Test("an intent for a piece that does not exist closes the connection")
     func violation() throws {
         var bench = try bench()
-        try meet(&bench, 2, "a/1/x")
+        try bench.meet(2, at: "a/1/x")
         #expect(SwarmBench.isViolation(bench.receive(intent(8), from: 2), of: 2))
     }
 }

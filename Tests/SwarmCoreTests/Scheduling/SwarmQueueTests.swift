@@ -17,13 +17,7 @@ struct SwarmQueueTests {
         bench.begin(try bench.content())
         _ = bench.handle(.tick)
         for (id, place) in [(UInt64(1), "a/1/x"), (2, place)] {
-            _ = bench.open(id, extensions: true)
-            let extended = ExtendedHandshake(
-                intentID: 4,
-                locality: try Locality(place),
-                requestLengthMax: 1 << 20
-            )
-            _ = bench.receive(.extendedHandshake(extended), from: id)
+            try bench.meet(id, at: place)
             _ = bench.receive(.haveNone, from: id)
             _ = bench.receive(.unchoke, from: id)
         }

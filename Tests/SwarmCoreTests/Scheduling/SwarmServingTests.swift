@@ -19,13 +19,7 @@ struct SwarmServingTests {
         _ = bench.handle(.tick)
         let places = ["a/1/y", "a/1/y", "a/1/z", "b/1/x", "a/1/w", "a/1/w", "a/1/w"]
         for (id, place) in places.enumerated().map({ (UInt64($0 + 1), $1) }) {
-            _ = bench.open(id, extensions: true)
-            let extended = ExtendedHandshake(
-                intentID: 4,
-                locality: try Locality(place),
-                requestLengthMax: 1 << 20
-            )
-            _ = bench.receive(.extendedHandshake(extended), from: id)
+            try bench.meet(id, at: place)
             _ = bench.receive(.haveNone, from: id)
             _ = bench.receive(.unchoke, from: id)
             _ = bench.receive(.interested, from: id)
