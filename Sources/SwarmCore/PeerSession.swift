@@ -13,33 +13,71 @@ package struct Violation: Error, Hashable, Sendable {
 /// Availability: *unsaid* until the first of bitfield, have-all, have-none or have (BEP 3, BEP 6);
 /// *raw* while the number of pieces is unknown (a magnet join); *known* after that.
 package struct PeerSession: Sendable {
-    package enum Availability: Hashable, Sendable {
-        case unsaid
-        case raw(RawAvailability)
-        case known(Bitfield)
-    }
+    private enum Availability: Hashable, Sendable { case unsaid, raw, known }
 
     /// What a peer said before we knew how many pieces there are.
-    package struct RawAvailability: Hashable, Sendable {
-        package var bitfield: [UInt8]?
-        package var hasAll = false
-        package var haves: [UInt32] = []
+    private struct RawAvailability: Hashable, Sendable {
+        var bitfield: [UInt8]?
+        var hasAll = false
+        var haves: [UInt32] = []
         /// Haves kept; a peer that sends more before we have metadata is closed.
-        package static let havesMax = 1 << 16
+        static let havesMax = 1 << 16
     }
 
+    // First what is looked at for every peer, or at every message, so that it is together: with
+    // hundreds of connections most of the time goes into fetching it from memory.
+
     package let id: ConnectionID
+    private var availability = Availability.unsaid
+    /// Of a peer whose availability is known.
+    private var held = Bitfield(count: 0)
+    /// Pieces that the peer has and we lack.
+    package var interestingCount = 0
+    // As BEP 3 starts a connection: choked and not interested on both sides.
+    package var amChoking = true
+    package var amInterested = false
+    package var isChoking = true
+    package var isInterested = false
+    /// Its pieces are in the picker's counts: those of a peer that came complete are not, nor those
+    /// of one that has said nothing.
+    package var isCounted = false
+    /// It came in the clear, and only its place can allow that.
+    package var mustProvePlace: Bool
+    /// The narrowest domain that it shares with us.
+    package var level = 0 {
+        didSet { barrenSince = nil }
+    }
+    /// How it is counted among the holders; nil while it is not.
+    package var placement: Placement?
+    /// What the picker's offers were when it had nothing to ask of this peer; nil when that may
+    /// have changed since.
+    package var barrenSince: UInt64?
+    /// Nothing is asked of it before then: it rejects while it does not choke.
+    package private(set) var refusesUntil: Instant?
+    package var lastReceivedAt: Instant
+    package var lastSentAt: Instant
+    /// When it last got a piece or said that it fetches one.
+    package var progressAt: Instant
+    package var pipeline: RequestPipeline
+    package var uploads = UploadQueue()
+
     package let isIncoming: Bool
     private let boxedFacts: Boxed<ConnectionFacts>
     package let openedAt: Instant
-    package private(set) var availability = Availability.unsaid
+    private var raw = RawAvailability()
     /// Pieces that it says it has and that we do not ask of it, since it once sent them wrong.
     package private(set) var doubted: [PieceIndex] = []
     private var boxedHandshake = Boxed<ExtendedHandshake?>(nil)
     /// Speaks our extensions.
     package private(set) var isOurs = false
+    package private(set) var locality = Locality.unknown
     package private(set) var takesIntents = false
     package private(set) var takesUplinks = false
+    package private(set) var takesDoesNotHave = false
+    package var isUploadOnly = false
+    /// The longest request that it serves, and how many it queues, if it says.
+    private var theirRequestLength: Int?
+    private var theirQueueLength: Int?
     /// Bytes a second that it says it can send.
     package var uplink: UInt64?
     /// It says that it is slow.
@@ -49,55 +87,19 @@ package struct PeerSession: Sendable {
     var uplinkWaiting: UplinkReport?
     /// Pieces that it had when they were last counted.
     package var piecesBefore: Int?
-    package private(set) var takesDoesNotHave = false
-    /// The longest request that it serves, and how many it queues, if it says.
-    private var theirRequestLength: Int?
-    private var theirQueueLength: Int?
-    package var isUploadOnly = false
-    /// It came in the clear, and only its place can allow that.
-    package var mustProvePlace: Bool
-
-    // As BEP 3 starts a connection: choked and not interested on both sides.
-    package var amChoking = true
-    package var amInterested = false
-    package var isChoking = true
-    package var isInterested = false
-
-    package var pipeline: RequestPipeline
-    package var uploads = UploadQueue()
     package var receivedBytes = 0
-    package var lastReceivedAt: Instant
-    package var lastSentAt: Instant
     /// When it last heard that what it asked for waits.
     package var noticedAt: Instant?
-    /// Pieces that the peer has and we lack.
-    package var interestingCount = 0
     package var hashServes = 0
     /// Parts of metadata given to it.
     package var metadataServes = 0
-    /// Its pieces are in the picker's counts: those of a peer that came complete are not, nor those
-    /// of one that has said nothing.
-    package var isCounted = false
     /// Its peer's key in the ranks.
     package let key: UInt64
     /// This host needs it for its imports, or it is of the same rack.
     package var isDuty = false
-    /// The narrowest domain that it shares with us.
-    package var level = 0 {
-        didSet { barrenSince = nil }
-    }
-    /// How it is counted among the holders; nil while it is not.
-    package var placement: Placement?
-    /// When it last got a piece or said that it fetches one.
-    package var progressAt: Instant
     /// Since when it chokes.
     package var chokingSince: Instant
-    /// Nothing is asked of it before then: it rejects while it does not choke.
-    package private(set) var refusesUntil: Instant?
     private var refusals = 0
-    /// What the picker's offers were when it had nothing to ask of this peer; nil when that may
-    /// have changed since.
-    package var barrenSince: UInt64?
     /// When it was last unchoked, for rotation.
     package var unchokedAt: Instant?
 
@@ -128,21 +130,11 @@ package struct PeerSession: Sendable {
     package var isAskable: Bool { !isChoking && refusesUntil == nil && amInterested }
 
     /// The pieces the peer has; nil while that is not known.
-    package var pieces: Bitfield? {
-        if case .known(let pieces) = availability { pieces } else { nil }
-    }
-    package func has(_ piece: PieceIndex) -> Bool {
-        if case .known(let pieces) = availability { pieces[piece] } else { false }
-    }
+    package var pieces: Bitfield? { availability == .known ? held : nil }
+    package func has(_ piece: PieceIndex) -> Bool { availability == .known && held[piece] }
     /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of
     /// metadata.
-    package var isSeed: Bool {
-        if case .known(let pieces) = availability {
-            pieces.isFull && pieces.count > 0
-        } else {
-            false
-        }
-    }
+    package var isSeed: Bool { availability == .known && held.isFull && held.count > 0 }
     package var hasSaidAvailability: Bool { availability != .unsaid }
 
     /// Where the peer listens, as far as it is known.
@@ -156,12 +148,14 @@ package struct PeerSession: Sendable {
     package var takesMetadata: Bool { extended?.metadataID ?? 0 != 0 }
     package var takesUploadOnly: Bool { extended?.uploadOnlyID ?? 0 != 0 }
 
-    package var locality: Locality { extended?.locality ?? .unknown }
-
     /// Bytes of one request to this peer.
     package func requestLength(_ limits: RequestLimits, at now: Instant) -> Int {
+        requestLength(limits, rate: pipeline.bytesPerSecond(at: now))
+    }
+
+    private func requestLength(_ limits: RequestLimits, rate: Double) -> Int {
         guard let theirs = theirRequestLength else { return limits.foreignRequestLength }
-        let isFast = pipeline.bytesPerSecond(at: now) >= limits.longRequestRate
+        let isFast = rate >= limits.longRequestRate
         let wanted = isFast ? limits.longRequestLength : limits.requestLength
         let limit = min(wanted, theirs, limits.requestLengthMax)
         return max(limit, limits.foreignRequestLength)
@@ -172,8 +166,9 @@ package struct PeerSession: Sendable {
         _ limits: RequestLimits,
         at now: Instant
     ) -> (bytes: Int, requests: Int, unit: Int) {
-        let unit = requestLength(limits, at: now)
-        let depth = pipeline.depth(limits, unit: unit, at: now)
+        let rate = pipeline.bytesPerSecond(at: now)
+        let unit = requestLength(limits, rate: rate)
+        let depth = pipeline.depth(limits, unit: unit, rate: rate)
         let requests = queueLength(limits) - pipeline.requests.count
         return (depth - pipeline.outstandingBytes, requests, unit)
     }
@@ -203,6 +198,7 @@ package struct PeerSession: Sendable {
         }
         boxedHandshake = Boxed(merged)
         isOurs = merged.requestLengthMax != nil
+        locality = merged.locality ?? .unknown
         takesIntents = merged.intentID ?? 0 != 0
         takesUplinks = merged.uplinkID ?? 0 != 0
         takesDoesNotHave = merged.doesNotHaveID ?? 0 != 0
@@ -225,7 +221,7 @@ package struct PeerSession: Sendable {
         trustsSlow: Bool,
         at now: Instant
     ) -> Placement? {
-        guard case .known = availability, serves(at: now, chokeGrace: chokeGrace) else {
+        guard availability == .known, serves(at: now, chokeGrace: chokeGrace) else {
             return nil
         }
         let isFar = isSlow && isCounted && !trustsSlow
@@ -265,7 +261,7 @@ package struct PeerSession: Sendable {
         }
         barrenSince = nil
         guard let geometry else {
-            availability = .raw(RawAvailability(bitfield: bytes))
+            saysEarly { $0.bitfield = bytes }
             return
         }
         guard let pieces = Bitfield(wire: bytes, count: geometry.pieceCount) else {
@@ -274,7 +270,18 @@ package struct PeerSession: Sendable {
                     + "or spare bits set"
             )
         }
-        availability = .known(pieces)
+        know(pieces)
+    }
+
+    private mutating func know(_ pieces: Bitfield) {
+        availability = .known
+        held = pieces
+        raw = RawAvailability()
+    }
+
+    private mutating func saysEarly(_ change: (inout RawAvailability) -> Void) {
+        availability = .raw
+        change(&raw)
     }
 
     package mutating func saysAll(_ hasAll: Bool, _ geometry: PieceGeometry?) throws(Violation) {
@@ -284,13 +291,11 @@ package struct PeerSession: Sendable {
         }
         barrenSince = nil
         guard let geometry else {
-            availability = .raw(RawAvailability(hasAll: hasAll))
+            saysEarly { $0.hasAll = hasAll }
             return
         }
-        availability = .known(
-            hasAll
-                ? Bitfield(fullCount: geometry.pieceCount) : Bitfield(count: geometry.pieceCount)
-        )
+        let count = geometry.pieceCount
+        know(hasAll ? Bitfield(fullCount: count) : Bitfield(count: count))
     }
 
     /// Returns the piece when the peer did not have it before.
@@ -299,25 +304,28 @@ package struct PeerSession: Sendable {
         _ geometry: PieceGeometry?
     ) throws(Violation) -> PieceIndex? {
         guard let geometry else {
-            var raw = RawAvailability()
-            if case .raw(let said) = availability { raw = said }
             guard raw.haves.count < RawAvailability.havesMax else {
                 throw Violation("more than \(RawAvailability.havesMax) haves before metadata")
             }
-            raw.haves.append(number)
-            availability = .raw(raw)
+            saysEarly { $0.haves.append(number) }
             return nil
         }
         guard let piece = geometry.piece(number) else {
             throw Violation("have of piece \(number) of \(geometry.pieceCount)")
         }
+        return gain(CollectionOfOne(piece), geometry).first
+    }
+
+    /// Adds pieces to what the peer has. Returns those that it did not have.
+    private mutating func gain(
+        _ said: some Collection<PieceIndex>,
+        _ geometry: PieceGeometry
+    ) -> [PieceIndex] {
         // A peer with nothing may leave out its bitfield (BEP 3).
-        var pieces = self.pieces ?? Bitfield(count: geometry.pieceCount)
-        availability = .unsaid
-        defer { availability = .known(pieces) }
-        guard pieces.insert(piece) else { return nil }
-        barrenSince = nil
-        return piece
+        if availability != .known { know(Bitfield(count: geometry.pieceCount)) }
+        let news = said.filter { held.insert($0) }
+        if !news.isEmpty { barrenSince = nil }
+        return news
     }
 
     /// The pieces that it did not have before; and, when one of them is none, the violation, at
@@ -326,15 +334,21 @@ package struct PeerSession: Sendable {
         _ numbers: [UInt32],
         _ geometry: PieceGeometry?
     ) -> (news: [PieceIndex], violation: Violation?) {
-        var news: [PieceIndex] = []
-        for number in numbers {
-            do throws(Violation) {
-                if let piece = try saysHave(number, geometry) { news.append(piece) }
-            } catch {
-                return (news, error)
+        guard let geometry else {
+            for number in numbers {
+                do throws(Violation) {
+                    _ = try saysHave(number, nil)
+                } catch {
+                    return ([], error)
+                }
             }
+            return ([], nil)
         }
-        return (news, nil)
+        let valid = numbers.prefix { geometry.piece($0) != nil }
+        let news = gain(valid.compactMap { geometry.piece($0) }, geometry)
+        guard valid.count < numbers.count else { return (news, nil) }
+        let wrong = numbers[valid.count]
+        return (news, Violation("have of piece \(wrong) of \(geometry.pieceCount)"))
     }
 
     /// BEP 54. Returns the piece when the peer had it.
@@ -342,33 +356,27 @@ package struct PeerSession: Sendable {
         _ number: UInt32,
         _ geometry: PieceGeometry?
     ) throws(Violation) -> PieceIndex? {
-        guard let geometry, var pieces else { return nil }
+        guard let geometry, availability == .known else { return nil }
         guard let piece = geometry.piece(number) else {
             throw Violation("dont-have of piece \(number) of \(geometry.pieceCount)")
         }
         settle([piece])
-        availability = .unsaid
-        defer { availability = .known(pieces) }
-        return pieces.remove(piece) ? piece : nil
+        return held.remove(piece) ? piece : nil
     }
 
     /// Takes pieces that it has sent wrong before for ones that it does not have.
     mutating func doubt(_ suspects: [PieceIndex]) {
-        guard !suspects.isEmpty, var pieces else { return }
-        availability = .unsaid
-        doubted = suspects.filter { pieces.remove($0) }
-        availability = .known(pieces)
+        guard !suspects.isEmpty, availability == .known else { return }
+        doubted = suspects.filter { held.remove($0) }
     }
 
     /// Ends all doubts but those of `still`. Returns the pieces that it now has.
     mutating func believe(except still: [PieceIndex]) -> [PieceIndex] {
-        guard var pieces else { return [] }
+        guard availability == .known else { return [] }
         barrenSince = nil
         let believed = doubted.filter { !still.contains($0) }
         doubted.removeAll { believed.contains($0) }
-        availability = .unsaid
-        defer { availability = .known(pieces) }
-        return believed.filter { pieces.insert($0) }
+        return believed.filter { held.insert($0) }
     }
 
     /// It has said anew whether it has them.
@@ -376,14 +384,14 @@ package struct PeerSession: Sendable {
 
     /// The metainfo is known now: makes what was said so far into pieces.
     package mutating func learn(_ geometry: PieceGeometry) throws(Violation) {
-        guard case .raw(let raw) = availability else { return }
+        guard availability == .raw else { return }
         availability = .unsaid
+        let raw = raw
         if let bytes = raw.bitfield {
             try saysBitfield(bytes, geometry)
-        } else if raw.hasAll {
-            availability = .known(Bitfield(fullCount: geometry.pieceCount))
         } else {
-            availability = .known(Bitfield(count: geometry.pieceCount))
+            let count = geometry.pieceCount
+            know(raw.hasAll ? Bitfield(fullCount: count) : Bitfield(count: count))
         }
         for number in raw.haves { _ = try saysHave(number, geometry) }
     }

@@ -35,6 +35,12 @@ extension PiecePicker {
         return nil
     }
 
+    /// Whether anything might be asked of a peer: blocks of a piece in progress, or a further piece
+    /// that it has. Asked far more often than there is; mutating, so that nothing is copied.
+    package mutating func mayAsk(having pieces: Bitfield, at level: Int) -> Bool {
+        !unasked.isEmpty || scopes.open[level].intersects(pieces) && hasRoom
+    }
+
     /// Pieces begun that nobody serves any more, beyond which they count like others.
     package static let strandedMax = 64
 

@@ -56,7 +56,11 @@ package struct PiecePicker: Sendable {
 
     // MARK: Who has what
 
-    package mutating func peerGained(_ piece: PieceIndex) { rarity.increment(piece.number) }
+    /// Returns how many of the pieces are missing here.
+    package mutating func peerGained(_ pieces: [PieceIndex]) -> Int {
+        for piece in pieces { rarity.increment(piece.number) }
+        return pieces.count { !verified[$0] }
+    }
     package mutating func peerLost(_ piece: PieceIndex) { rarity.decrement(piece.number) }
 
     /// A peer that is not complete came with these pieces.

@@ -38,16 +38,18 @@ package struct RequestPipeline: Sendable {
     }
 
     package var isEmpty: Bool { requests.isEmpty }
+    func isAsked(for piece: PieceIndex) -> Bool {
+        outstandingBytes > 0 && requests.contains { $0.range.piece == piece }
+    }
     /// A block may be on its way: one that is waited for, or one that was given up.
     package var mayStillSend: Bool { !requests.isEmpty || !givenUp.isEmpty }
     package func bytesPerSecond(at now: Instant) -> Double { rate.bytesPerSecond(at: now) }
 
     /// How many bytes should be outstanding.
-    package func depth(_ limits: RequestLimits, unit: Int, at now: Instant) -> Int {
+    package func depth(_ limits: RequestLimits, unit: Int, rate: Double) -> Int {
         if isSnubbed { return unit }
         let roundTrip = roundTrip ?? .zero
         let window = max(limits.pipelineWindow, roundTrip + roundTrip)
-        let rate = rate.bytesPerSecond(at: now)
         if rate == 0 { return min(limits.outstandingBytesMin, limits.outstandingBytesMax) }
         let wanted = Int(rate * window.inSeconds)
         return min(max(wanted, limits.outstandingBytesMin), limits.outstandingBytesMax)

@@ -14,6 +14,8 @@ struct SessionTable: Sendable {
     var isEmpty: Bool { keys.isEmpty }
     var values: some Sequence<PeerSession> { slots.lazy.compactMap { $0 } }
 
+    func contains(_ id: ConnectionID) -> Bool { index(of: id) != nil }
+
     subscript(id: ConnectionID) -> PeerSession? {
         _read {
             if let index = index(of: id) { yield slots[index] } else { yield nil }

@@ -12,8 +12,12 @@ extension Swarm {
 
     /// It says that it has the pieces anew, and not as before.
     mutating func settle(_ pieces: [PieceIndex], of id: ConnectionID) {
-        guard !doubts.isEmpty, let session = sessions[id], !session.doubted.isEmpty else { return }
-        doubts.settle(pieces, of: session.facts.peer, at: session.listenEndpoint)
+        guard !doubts.isEmpty else { return }
+        let doubted = sessions.with(id) { session in
+            session.doubted.isEmpty ? nil : (session.facts.peer, session.listenEndpoint)
+        }
+        guard case (let peer, let endpoint)?? = doubted else { return }
+        doubts.settle(pieces, of: peer, at: endpoint)
         sessions[id]?.settle(pieces)
     }
 

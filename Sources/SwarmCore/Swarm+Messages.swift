@@ -9,9 +9,9 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        guard sessions[id] != nil else { return }
-        sessions[id]?.lastReceivedAt = now
-        guard admits(message, from: id, at: now, into: &actions) else { return }
+        guard sessions.with(id, { $0.lastReceivedAt = now }) != nil,
+            admits(message, from: id, at: now, into: &actions)
+        else { return }
         do throws(Violation) {
             switch message {
             case .choke, .unchoke, .interested, .notInterested:
@@ -38,27 +38,30 @@ extension Swarm {
         }
     }
 
+    /// False when that moved nothing: no action, no deadline, nothing to be asked for anew.
     mutating func receiveHaves(
         _ numbers: [UInt32],
         from id: ConnectionID,
         at now: Instant,
         into actions: inout [SwarmAction]
-    ) {
-        guard let first = numbers.first, sessions[id] != nil,
+    ) -> Bool {
+        guard let first = numbers.first, sessions.contains(id),
             admits(.have(first), from: id, at: now, into: &actions)
-        else { return }
-        let geometry = geometry
+        else { return true }
+        let (geometry, actionCount) = (geometry, actions.count)
         let said = sessions.with(id) { session -> ([PieceIndex], Violation?) in
             session.lastReceivedAt = now
             return session.saysHaves(numbers, geometry)
         }
-        guard let (pieces, violation) = said else { return }
+        guard let (pieces, violation) = said else { return true }
         gains(pieces, id, at: now)
         if let violation {
             close(id, .violation(violation.what), at: now, into: &actions)
         } else if !pieces.isEmpty {
             availabilityKnown(id, at: now, into: &actions)
         }
+        return mustRefill || actions.count > actionCount
+            || sessions.with(id, { $0.isSeed }) != false
     }
 
     /// A keep-alive of one of ours that owes blocks says that they wait for their turn. Without it
@@ -241,12 +244,8 @@ extension Swarm {
     mutating func gains(_ pieces: [PieceIndex], _ id: ConnectionID, at now: Instant) {
         guard !pieces.isEmpty else { return }
         settle(pieces, of: id)
-        var wantedCount = 0
-        for piece in pieces {
-            importDelivered(piece, by: id)
-            picker?.peerGained(piece)
-            if picker?.verified[piece] == false { wantedCount += 1 }
-        }
+        for piece in pieces { importDelivered(piece, by: id) }
+        let wantedCount = picker?.peerGained(pieces) ?? 0
         let found = sessions.with(id) { session in
             session.progressAt = now
             // One that came complete gains nothing, so one that is not counted has said nothing
@@ -257,7 +256,7 @@ extension Swarm {
         }
         guard let (level, isSeed) = found else { return }
         if let level {
-            for piece in pieces { picker?.scopes.holderGained(piece.number, at: level) }
+            picker?.scopes.holderGained(pieces, at: level)
         } else {
             updatePlacement(id, at: now)
         }

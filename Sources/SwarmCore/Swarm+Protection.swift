@@ -39,7 +39,7 @@ extension Swarm {
     ) -> Bool {
         // Asked for every message, and nearly always this is all there is to it.
         if case .extendedHandshake = message {
-        } else if sessions[id]?.mustProvePlace != true {
+        } else if sessions.with(id, { $0.mustProvePlace }) != true {
             return true
         }
         guard let session = sessions[id], !session.facts.isEncrypted else { return true }

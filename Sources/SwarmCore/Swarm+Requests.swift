@@ -9,13 +9,18 @@ extension Swarm {
     /// Asks one peer for as much as its pipeline takes.
     mutating func fill(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
         guard pausedUntil == nil else { return }
-        let askable = sessions.with(id) { $0.isAskable ? ($0.level, $0.barrenSince) : nil }
-        guard case (let level, let barrenSince)?? = askable,
+        let askable = sessions.with(id) { session in
+            session.isAskable ? (session.level, session.barrenSince, session.pieces) : nil
+        }
+        guard case (let level, let barrenSince, var pieces?)?? = askable,
             let offers = picker?.offers(at: level), barrenSince != offers
         else { return }
+        guard picker?.mayAsk(having: pieces, at: level) == true else {
+            sessions.with(id) { $0.barrenSince = offers }
+            return
+        }
         let limits = limits
-        let asked = sessions.with(id) { ($0.need(limits, at: now), $0.pieces) }
-        guard case (let need, var pieces?)? = asked else { return }
+        guard let need = sessions.with(id, { $0.need(limits, at: now) }) else { return }
         var (room, requests) = (need.bytes, need.requests)
         if !pace.isSlow, sessions[id]?.isSlow == true {
             guard sessions.with(id, { $0.pipeline.isEmpty }) == true else { return }
@@ -221,14 +226,18 @@ extension Swarm {
     private mutating func book(_ bytes: Int, from id: ConnectionID, kept: Bool) {
         ledger.received(bytes, from: locality(of: id), kind: .peer, kept: kept)
         // Without a session it was on its way when the connection was closed.
-        guard let before = sessions[id]?.receivedBytes else { return }
-        sessions[id]?.receivedBytes += bytes
-        if before == 0, let endpoint = sessions[id]?.listenEndpoint { self.book.proved(endpoint) }
+        let isFirst = sessions.with(id) { session in
+            session.receivedBytes += bytes
+            return session.receivedBytes == bytes
+        }
+        if isFirst == true, let endpoint = sessions[id]?.listenEndpoint {
+            self.book.proved(endpoint)
+        }
     }
 
     /// Where the other end of a connection is or was.
-    func locality(of id: ConnectionID) -> Locality {
-        sessions[id]?.locality ?? departed.sender(id)?.locality ?? .unknown
+    mutating func locality(of id: ConnectionID) -> Locality {
+        sessions.with(id) { $0.locality } ?? departed.sender(id)?.locality ?? .unknown
     }
 
     /// The block is here: others that were asked for it, in the endgame or because it was late,
@@ -254,7 +263,7 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        for id in sessions.ids(where: { !$0.pipeline.isEmpty }) {
+        for id in sessions.ids(where: { $0.pipeline.isAsked(for: piece) }) {
             cancel(piece, of: id, at: now, into: &actions)
         }
     }

@@ -154,7 +154,9 @@ package struct Swarm: Sendable {
         case .received(let message, let id):
             receive(message, from: id, at: now, into: &actions)
         case .havesReceived(let numbers, let id):
-            receiveHaves(numbers, from: id, at: now, into: &actions)
+            let isNotable = receiveHaves(numbers, from: id, at: now, into: &actions)
+            // They come by the million, and most change nothing of what is to be done and when.
+            if !isNotable, let deadline, now < deadline { return }
         case .blockArrived(let raw, let id, let result):
             blockArrived(raw, from: id, result, at: now, into: &actions)
         case .pieceVerified(let piece): pieceVerified(piece, at: now, into: &actions)

@@ -2,7 +2,7 @@
 /// byte (BEP 3). Bits past the last piece are always clear.
 package struct Bitfield: Hashable, Sendable {
     package let count: Int
-    private var words: [UInt64]
+    @usableFromInline var words: [UInt64]
     /// How many bits are set.
     package private(set) var population: Int
 
@@ -40,11 +40,17 @@ package struct Bitfield: Hashable, Sendable {
     package var isFull: Bool { population == count }
     package var isEmpty: Bool { population == 0 }
 
-    package subscript(piece: PieceIndex) -> Bool { self[bit: piece.number] }
+    // Looked at for every peer at every piece, in other modules: to be inlined there.
 
-    package subscript(bit index: Int) -> Bool {
-        precondition(index >= 0 && index < count, "bit \(index) of a bitfield of \(count)")
+    @inlinable package subscript(piece: PieceIndex) -> Bool { self[bit: piece.number] }
+
+    @inlinable package subscript(bit index: Int) -> Bool {
+        if index < 0 || index >= count { trap(at: index) }
         return words[index / 64] & Self.mask(index) != 0
+    }
+
+    @usableFromInline func trap(at index: Int) -> Never {
+        preconditionFailure("bit \(index) of a bitfield of \(count)")
     }
 
     /// Adds a piece; false when it was there.
@@ -94,6 +100,12 @@ package struct Bitfield: Hashable, Sendable {
         return common
     }
 
+    /// Whether any piece is in both sets.
+    @inlinable package func intersects(_ other: Bitfield) -> Bool {
+        precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")
+        return words.indices.contains { words[$0] & other.words[$0] != 0 }
+    }
+
     /// The pieces that both sets have, ascending, at most `countMax`.
     package func firstCommon(_ countMax: Int, with other: Bitfield) -> [Int] {
         precondition(count == other.count, "bitfields of \(count) and \(other.count) pieces")
@@ -131,5 +143,5 @@ package struct Bitfield: Hashable, Sendable {
         return lacking
     }
 
-    private static func mask(_ index: Int) -> UInt64 { 1 << UInt64(63 - index % 64) }
+    @inlinable static func mask(_ index: Int) -> UInt64 { 1 << UInt64(63 - index % 64) }
 }

@@ -104,6 +104,11 @@ package struct PieceGeometry: Hashable, Sendable {
         return PieceIndex(number)
     }
 
+    /// The same of what is on the wire: asked for by the million.
+    package func piece(_ number: UInt32) -> PieceIndex? {
+        Int(number) < pieceCount ? PieceIndex(Int(number)) : nil
+    }
+
     package var pieces: LazyMapSequence<Range<Int>, PieceIndex> {
         (0..<pieceCount).lazy.map(PieceIndex.init)
     }

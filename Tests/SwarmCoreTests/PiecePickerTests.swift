@@ -238,7 +238,8 @@ struct PiecePickerTests {
         var some = Bitfield(count: 4)
         for bit in [0, 1, 2] { some.insert(bit: bit) }
         picker.peerJoined(with: some)
-        picker.peerGained(try #require(geometry.piece(0)))
+        let wantedCount = picker.peerGained([try #require(geometry.piece(0))])
+        #expect(wantedCount == 1)
         var order: [Int] = []
         while let choice = picker.next(
             for: Self.a,

@@ -17,6 +17,15 @@ struct RequestPipelineTests {
         }
     }()
 
+    /// The bytes that should be outstanding.
+    static func outstanding(_ pipeline: RequestPipeline, at now: Instant) -> Int {
+        pipeline.depth(
+            RequestLimits(SwarmSettings()),
+            unit: 16384,
+            rate: pipeline.bytesPerSecond(at: now)
+        )
+    }
+
     @Test("what was asked for is expected once, and unsolicited after that")
     func expected() {
         var pipeline = RequestPipeline(at: Self.start)
@@ -79,10 +88,10 @@ struct RequestPipelineTests {
         pipeline.sent(Self.ranges[0], at: Self.start)
         #expect(pipeline.snub(at: Self.start) == [Self.ranges[0]])
         #expect(pipeline.isSnubbed)
-        #expect(pipeline.depth(RequestLimits(settings), unit: 16384, at: Self.start) == 16384)
+        #expect(Self.outstanding(pipeline, at: Self.start) == 16384)
         #expect(pipeline.arrived(Self.ranges[0], at: Self.start) == .late)
         #expect(!pipeline.isSnubbed)
-        let depth = pipeline.depth(RequestLimits(settings), unit: 16384, at: Self.start)
+        let depth = Self.outstanding(pipeline, at: Self.start)
         #expect(depth == settings.outstandingBytesMin)
     }
 
@@ -130,7 +139,6 @@ struct RequestPipelineTests {
         arguments: [(1 << 20, 512 << 10), (8 << 20, 2 << 20), (1 << 30, 16 << 20)]
     )
     func depth(bytesPerSecond: Int, expected: Int) {
-        let settings = SwarmSettings()
         var pipeline = RequestPipeline(at: Self.start)
         var now = Self.start
         while now < Self.start + .seconds(3) {
@@ -139,7 +147,7 @@ struct RequestPipelineTests {
             now = now + .nanoseconds(Int64(range.length * 1_000_000_000 / bytesPerSecond))
             _ = pipeline.arrived(range, at: now)
         }
-        let depth = pipeline.depth(RequestLimits(settings), unit: 16384, at: now)
+        let depth = Self.outstanding(pipeline, at: now)
         #expect(abs(depth - expected) <= expected / 5)
     }
 

@@ -129,6 +129,10 @@ package struct PieceScopes: Sendable {
         if holders[level][piece] == 1, level > 0 { refresh(piece) }
     }
 
+    package mutating func holderGained(_ pieces: [PieceIndex], at level: Int) {
+        for piece in pieces { holderGained(piece.number, at: level) }
+    }
+
     package mutating func holderLost(_ piece: Int, at level: Int) {
         precondition(holders[level][piece] > 0, "piece \(piece) has no holder at level \(level)")
         holders[level][piece] -= 1

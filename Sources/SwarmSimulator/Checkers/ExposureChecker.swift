@@ -5,7 +5,7 @@ import SwarmModel
 /// publishes only pieces that are on its disk and were checked there.
 extension Simulation {
     mutating func checkServing(_ node: Int) {
-        guard nodes[node].host.isHonest else { return }
+        guard nodes[node].vice == .none, !actions.isEmpty else { return }
         for action in actions {
             switch action {
             case .sendBlock(let range, _):

@@ -48,6 +48,21 @@ struct Node {
 
     /// Nothing is left to do for it.
     var isFinished: Bool { isAlive && isPublished && swarm.isComplete && swarm.isSealed }
+
+    // Mutating, so that the node is looked at where it is: it is large.
+
+    /// Tells the announcer whether there is nobody to ask.
+    mutating func lookForPeers() {
+        announcer.wantsPeersSooner = swarm.connectionCount == 0 && !swarm.isComplete
+    }
+
+    /// When its process is to be woken at the latest.
+    mutating func deadline() -> Instant? { earlier(swarm.deadline, announcer.deadline) }
+
+    /// Nothing more is waited for: it has finished, needs nothing, or is dead for good.
+    mutating func isSettled() -> Bool {
+        !host.isWanter || isFinished || (wantedSince != nil && !isAlive)
+    }
 }
 
 /// A fact on its way through a driver: it arrives a moment after what it tells of.

@@ -148,7 +148,7 @@ package struct Simulation {
             if eventCount > Self.eventsMax {
                 checks.fail(.stall, "busy loop", nil, "still busy after \(eventCount) events")
             }
-            if mayBeSettled, isSettled { break }
+            if mayBeSettled, isSettled() { break }
             mayBeSettled = false
         }
         if !checks.hasFailed { checkEnd() }
@@ -156,11 +156,9 @@ package struct Simulation {
     }
 
     /// Every host that must complete has, and nothing more will be broken.
-    private var isSettled: Bool {
+    private mutating func isSettled() -> Bool {
         guard isAfterFaults, startsPending == 0 else { return false }
-        return nodes.allSatisfy { node in
-            !node.host.isWanter || node.isFinished || (node.wantedSince != nil && !node.isAlive)
-        }
+        return nodes.indices.allSatisfy { nodes[$0].isSettled() }
     }
 
     /// The time is up.
@@ -213,8 +211,7 @@ package struct Simulation {
 
     /// One timer for each process, at the earliest deadline of its machines.
     mutating func plantTick(_ node: Int) {
-        let due = earlier(nodes[node].swarm.deadline, nodes[node].announcer.deadline)
-        guard let due else { return }
+        guard let due = nodes[node].deadline() else { return }
         if options.mutation == .deafTimer, node % 3 == 1 { return }
         let at = max(due, now)
         if let planted = nodes[node].tickAt, planted <= at { return }

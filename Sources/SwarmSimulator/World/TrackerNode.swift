@@ -62,8 +62,7 @@ extension Simulation {
 
     mutating func pollAnnouncer(_ node: Int) {
         guard nodes[node].isAlive, !nodes[node].host.isStore else { return }
-        nodes[node].announcer.wantsPeersSooner =
-            nodes[node].swarm.connectionCount == 0 && !nodes[node].swarm.isComplete
+        nodes[node].lookForPeers()
         guard let order = nodes[node].announcer.poll(at: now) else { return }
         let request = announceRequest(order, node)
         let delay = scenario.trackerLatency + .microseconds(500)
