@@ -24,8 +24,7 @@ package struct PeerSession: Sendable {
         static let havesMax = 1 << 16
     }
 
-    // First what is looked at for every peer, or at every message, so that it is together: with
-    // hundreds of connections most of the time goes into fetching it from memory.
+    // First what is looked at for every peer, or at every message.
 
     package let id: ConnectionID
     private var availability = Availability.unsaid
