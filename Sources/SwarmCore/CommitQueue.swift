@@ -14,9 +14,16 @@ package struct CommitQueue: Hashable, Sendable {
     private var underway: [Item] = []
     /// After a failure nothing is committed before then, unless it is forced.
     private var pausedUntil: Instant?
-    private let settings: SwarmSettings
+    // Of the settings, which are large, and this is looked at at every event.
+    private let commitAfter: Duration
+    private let commitBytes: Int
+    private let pause: Duration
 
-    package init(settings: SwarmSettings) { self.settings = settings }
+    package init(settings: SwarmSettings) {
+        commitAfter = settings.commitAfter
+        commitBytes = settings.commitBytes
+        pause = settings.storagePause
+    }
 
     package mutating func append(_ piece: PieceIndex, bytes: Int, at now: Instant) {
         waiting.append(Item(piece: piece, bytes: bytes))
@@ -26,7 +33,7 @@ package struct CommitQueue: Hashable, Sendable {
 
     package var deadline: Instant? {
         guard underway.isEmpty, let oldest else { return nil }
-        let due = oldest + settings.commitAfter
+        let due = oldest + commitAfter
         return pausedUntil.map { max($0, due) } ?? due
     }
 
@@ -34,7 +41,7 @@ package struct CommitQueue: Hashable, Sendable {
     package mutating func take(at now: Instant, force: Bool = false) -> [PieceIndex]? {
         guard !waiting.isEmpty, let oldest else { return nil }
         if let until = pausedUntil, until <= now { pausedUntil = nil }
-        let isDue = waitingBytes >= settings.commitBytes || now - oldest >= settings.commitAfter
+        let isDue = waitingBytes >= commitBytes || now - oldest >= commitAfter
         guard force || (isDue && underway.isEmpty && pausedUntil == nil) else { return nil }
         let pieces = waiting.map(\.piece)
         underway += waiting
@@ -52,7 +59,7 @@ package struct CommitQueue: Hashable, Sendable {
         let kept = (underway + waiting).filter { !lost.contains($0.piece) }
         underway = []
         setWaiting(kept, oldest: kept.isEmpty ? nil : oldest ?? now)
-        pausedUntil = now + settings.storagePause
+        pausedUntil = now + pause
     }
 
     /// Pieces that were damaged before they were committed.

@@ -34,6 +34,7 @@ package struct LayerExchange: Sendable {
     package var isComplete: Bool { waiting.isEmpty && outstanding.isEmpty }
 
     package var deadline: Instant? {
+        if outstanding.isEmpty, waiting.isEmpty { return nil }
         let answers = outstanding.map(\.deadline).min()
         // A refusal's end matters only while something waits.
         return waiting.isEmpty ? answers : earlier(answers, refusals.map(\.until).min())

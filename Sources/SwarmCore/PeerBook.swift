@@ -49,6 +49,12 @@ package struct PeerBook: Sendable {
     /// How many idle addresses wait for just that moment: most are learned together, and all are
     /// looked at only when the last of these is not idle any more.
     private var countAtDeadline = 0
+    /// Addresses to be dialled before all others, and in their own number.
+    private(set) var preferred: OrderedSet<Endpoint> = []
+    /// When the next of those may be dialled.
+    package private(set) var preferredDeadline: Instant?
+    /// Dials under way to others than those.
+    package private(set) var diallingOthersCount = 0
 
     private mutating func becomes(idleUntil until: Instant) {
         if let deadline, deadline < until { return }
@@ -66,13 +72,21 @@ package struct PeerBook: Sendable {
 
     private mutating func set(_ endpoint: Endpoint, _ state: State?) {
         let before = entries[endpoint]?.state
+        let isPreferred = preferred.contains(endpoint)
+        defer { if isPreferred { surveyPreferred() } }
         if let state {
             entries[endpoint]?.state = state
         } else {
             entries[endpoint] = nil
         }
-        if before == .dialling { diallingCount -= 1 }
-        if state == .dialling { diallingCount += 1 }
+        if before == .dialling {
+            diallingCount -= 1
+            if !isPreferred { diallingOthersCount -= 1 }
+        }
+        if state == .dialling {
+            diallingCount += 1
+            if !isPreferred { diallingOthersCount += 1 }
+        }
         if case .idle(let until) = before, until == deadline {
             countAtDeadline -= 1
             if countAtDeadline == 0 {
@@ -81,6 +95,25 @@ package struct PeerBook: Sendable {
             }
         }
         if case .idle(let until) = state { becomes(idleUntil: until) }
+    }
+
+    private mutating func surveyPreferred() {
+        preferredDeadline = nil
+        for endpoint in preferred {
+            guard case .idle(let until) = entries[endpoint]?.state else { continue }
+            preferredDeadline = earlier(preferredDeadline, until)
+        }
+    }
+
+    /// Replaces those that are preferred.
+    package mutating func prefer(_ endpoints: [Endpoint], at now: Instant) {
+        guard !endpoints.isEmpty || !preferred.isEmpty else { return }
+        preferred = OrderedSet(endpoints)
+        learn(endpoints, at: now)
+        diallingOthersCount = entries.elements.count {
+            $0.value.state == .dialling && !preferred.contains($0.key)
+        }
+        surveyPreferred()
     }
 
     package mutating func learn(_ endpoints: [Endpoint], at now: Instant) {
@@ -117,10 +150,11 @@ package struct PeerBook: Sendable {
         set(endpoint, nil)
     }
 
-    /// Up to `count` addresses to dial now, those preferred first; each is marked.
+    /// Up to `count` addresses to dial now, those preferred first, and at most so many others; each
+    /// is marked.
     package mutating func nextDials(
         _ count: Int,
-        preferring preferred: [Endpoint] = [],
+        othersMax: Int = .max,
         at now: Instant
     ) -> [Endpoint] {
         guard count > 0, let due = deadline, due <= now else { return [] }
@@ -132,6 +166,8 @@ package struct PeerBook: Sendable {
             set(endpoint, .dialling)
             chosen.append(endpoint)
         }
+        let count = othersMax < count - chosen.count ? chosen.count + othersMax : count
+        guard chosen.count < count else { return chosen }
         let start = Int.random(in: 0..<entries.count, using: &random)
         for offset in 0..<entries.count where chosen.count < count {
             let index = (start + offset) % entries.count

@@ -158,9 +158,11 @@ package struct PiecePicker: Sendable {
 
     private mutating func noteUnasked(_ piece: PieceIndex) {
         if let missing = active[piece]?.missingCount, missing > 0 {
-            if unasked.append(piece).inserted { releases += 1 }
-        } else {
-            unasked.remove(piece)
+            guard unasked.append(piece).inserted else { return }
+            releases += 1
+            scopes.setUnasked(piece.number, true)
+        } else if unasked.remove(piece) != nil {
+            scopes.setUnasked(piece.number, false)
         }
     }
 

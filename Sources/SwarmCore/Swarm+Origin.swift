@@ -50,8 +50,10 @@ extension Swarm {
         picker != nil && !isSatisfied && pausedUntil == nil && reader.isUsable
     }
 
-    var originDeadline: Instant? {
-        wantsOrigin ? earlier(reader.scanAt, reader.deadline) : reader.deadline
+    // Mutating, so that nothing is copied to find it.
+    mutating func originDeadline() -> Instant? {
+        guard !reader.origins.isEmpty else { return nil }
+        return wantsOrigin ? earlier(reader.scanAt, reader.deadline) : reader.deadline
     }
 
     /// All that is due: reads that stand still, leases that end, pieces that nobody has.

@@ -134,7 +134,12 @@ extension Swarm {
     /// Only within the cloud, where a second copy costs time and no money, and for a small share of
     /// the version.
     private mutating func helpInEndgame(at now: Instant, into actions: inout [SwarmAction]) {
-        guard pausedUntil == nil, let picker, picker.isEndgame else { return }
+        let age = hedgeAge
+        guard pausedUntil == nil, picker?.isEndgame == true,
+            sessions.contains(where: { session in
+                session.pipeline.requests.contains { now - $0.sentAt >= age }
+            }), let picker
+        else { return }
         for id in sessions.keys {
             guard let session = sessions[id], session.pipeline.isEmpty, !session.isChoking,
                 session.refusesUntil == nil, session.amInterested, let pieces = session.pieces
@@ -161,6 +166,10 @@ extension Swarm {
         )
     }
 
+    /// How old a request is that is late. Where everything is slow nothing is: a second copy would
+    /// make it slower still.
+    private var hedgeAge: Duration { max(settings.endgameAge, pieceTime * 2) }
+
     /// The oldest request of any peer that is old enough, asked of one peer only, and within reach.
     private func overdueRequest(
         having pieces: Bitfield,
@@ -168,8 +177,7 @@ extension Swarm {
         at now: Instant
     ) -> BlockRange? {
         var oldest: RequestPipeline.Request?
-        // Where everything is slow nothing is late: a second copy would make it slower still.
-        let age = max(settings.endgameAge, pieceTime * 2)
+        let age = hedgeAge
         for session in sessions.values {
             for request in session.pipeline.requests
             where now - request.sentAt >= age && pieces[request.range.piece]

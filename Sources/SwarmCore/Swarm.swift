@@ -52,12 +52,14 @@ package struct Swarm: Sendable {
     var mustRefill = false
 
     // Scheduling
-    /// Keys of the peers that this host needs to be connected to; empty when it takes anybody.
+    /// Whether it chooses whom to be connected to, and does not take anybody.
+    var isSelective = false
+    /// Keys of the peers that it then needs to be connected to.
     var dutyKeys: OrderedSet<UInt64> = []
-    /// Where those of them listen that are not connected.
-    var dutyEndpoints: [Endpoint] = []
     /// Connections that are still to be made, as of the last count.
     var connectionsLacking = 0
+    /// Those of them that are not of duty.
+    var besidesLacking = 0
     /// One has come or gone, or is of duty now, since the last count.
     var connectionsChanged = true
     /// When they are to be found anew; nil while nothing has changed.
@@ -80,6 +82,8 @@ package struct Swarm: Sendable {
     var connectionOf: OrderedDictionary<UInt64, ConnectionID> = [:]
     /// When imports may begin; nil when they may.
     var settledAt: Instant?
+    /// Members are still coming, and it has heard of the first of them only.
+    var isRosterPartial = false
     /// Since when nothing is asked of anybody; nil while something is.
     var idleSince: Instant?
     /// How long it was so before, since something last came.
@@ -200,12 +204,8 @@ package struct Swarm: Sendable {
         next = earlier(next, gossipAt)
         next = earlier(next, dutiesDueAt)
         for audit in audits { next = earlier(next, audit.deadline) }
-        next = earlier(next, originDeadline)
-        // Counting the room looks at every session, so only when it matters.
-        if let due = book.deadline, due < next ?? due + .nanoseconds(1), dialRoom > 0 {
-            next = due
-        }
-        return next
+        next = earlier(next, originDeadline())
+        return earlier(next, dialsDueAt())
     }
 
     /// Sends a message and notes that the connection is alive.

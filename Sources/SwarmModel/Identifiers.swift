@@ -98,7 +98,11 @@ package struct PeerID: Hashable, Sendable, Comparable, CustomStringConvertible {
 /// One connection of this process, numbered in the order of opening and never used again.
 package struct ConnectionID: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let number: UInt64
+    @inlinable
     package init(_ number: UInt64) { self.number = number }
+    @inlinable
+    package static func == (a: Self, b: Self) -> Bool { a.number == b.number }
+    @inlinable
     package static func < (a: Self, b: Self) -> Bool { a.number < b.number }
     package var description: String { "connection \(number)" }
 }

@@ -1,12 +1,25 @@
 /// A point on the monotonic clock: nanoseconds since an origin that only its process knows. It
 /// comes into the core as an argument; the core has no clock.
-package struct Instant: Hashable, Sendable, Comparable {
-    package var nanoseconds: Int64
+@usableFromInline package struct Instant: Hashable, Sendable, Comparable {
+    @usableFromInline package var nanoseconds: Int64
 
+    @inlinable
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
     package static let origin = Instant(nanoseconds: 0)
 
+    // All of them, and inlinable: those that follow from `<` are generic, and deadlines are
+    // compared at every event.
+
+    @inlinable
+    package static func == (a: Self, b: Self) -> Bool { a.nanoseconds == b.nanoseconds }
+    @inlinable
     package static func < (a: Self, b: Self) -> Bool { a.nanoseconds < b.nanoseconds }
+    @inlinable
+    package static func <= (a: Self, b: Self) -> Bool { a.nanoseconds <= b.nanoseconds }
+    @inlinable
+    package static func > (a: Self, b: Self) -> Bool { a.nanoseconds > b.nanoseconds }
+    @inlinable
+    package static func >= (a: Self, b: Self) -> Bool { a.nanoseconds >= b.nanoseconds }
 
     package static func + (instant: Instant, duration: Duration) -> Instant {
         Instant(nanoseconds: instant.nanoseconds &+ duration.nanoseconds)
@@ -37,6 +50,7 @@ extension Duration {
 }
 
 /// The earlier of two deadlines, where nil means never.
+@inlinable
 package func earlier(_ a: Instant?, _ b: Instant?) -> Instant? {
     guard let a else { return b }
     guard let b else { return a }

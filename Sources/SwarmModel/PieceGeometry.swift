@@ -2,6 +2,9 @@
 package struct PieceIndex: Hashable, Sendable, Comparable, CustomStringConvertible {
     package let number: Int
     fileprivate init(_ number: Int) { self.number = number }
+    @inlinable
+    package static func == (a: Self, b: Self) -> Bool { a.number == b.number }
+    @inlinable
     package static func < (a: Self, b: Self) -> Bool { a.number < b.number }
     package var description: String { "piece \(number)" }
 }

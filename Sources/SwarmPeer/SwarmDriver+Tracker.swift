@@ -58,13 +58,14 @@ extension SwarmDriver {
         case .failure(let reason, _): note("refused: \(reason)", url)
         case .success(let success):
             trackerProblem = success.warning.map { "tracker \(url) warns: \($0)" }
-            handle(.peersLearned(success.peers))
             if let roster = success.roster {
                 rosterEpochs[url] = roster.epoch
                 // Only trackers of ours send rosters, and take reports.
                 reporter.found(url, life: roster.epoch.life, at: clock.now)
                 handle(.rosterUpdated(roster))
             }
+            // After it: who is there says whom to be connected to.
+            handle(.peersLearned(success.peers))
         }
     }
 

@@ -37,6 +37,28 @@ struct PeerBookTests {
         #expect(book.deadline == nil)
     }
 
+    @Test("those preferred are dialled first, and so many others at most")
+    func preferred() throws {
+        var book = book(10)
+        book.prefer([Self.endpoint(9), Self.endpoint(20)], at: Self.start)
+        #expect(book.count == 11 && book.preferredDeadline == Self.start)
+        #expect(book.nextDials(1, othersMax: 3, at: Self.start) == [Self.endpoint(9)])
+        let dials = book.nextDials(9, othersMax: 3, at: Self.start)
+        #expect(dials.count == 4 && dials[0] == Self.endpoint(20))
+        #expect(book.diallingCount == 5 && book.diallingOthersCount == 3)
+        #expect(book.preferredDeadline == nil && book.deadline == Self.start)
+        #expect(book.nextDials(9, othersMax: 0, at: Self.start) == [])
+        #expect(book.nextDials(9, othersMax: -2, at: Self.start) == [])
+        book.dialFailed(Self.endpoint(20), at: Self.start)
+        #expect(try #require(book.preferredDeadline) > Self.start)
+        // Another is preferred now, and is being dialled already.
+        book.prefer([dials[1]], at: Self.start)
+        #expect(book.diallingOthersCount == 3, "two of before, and 9")
+        #expect(book.preferredDeadline == nil)
+        book.prefer([], at: Self.start)
+        #expect(book.diallingOthersCount == 4 && book.preferredDeadline == nil)
+    }
+
     @Test(
         "the wait after failed dials grows to its most, and starts anew once a peer proved useful"
     )

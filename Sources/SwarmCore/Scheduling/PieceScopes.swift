@@ -17,6 +17,8 @@ package struct PieceScopes: Sendable {
     /// Holders that came complete, which count for every piece.
     private var completeHolders: [Int]
     private var startable: Bitfield
+    /// Begun, and blocks of it may be asked for.
+    private var unasked: Bitfield
     private var reach: [UInt8]
     /// Pieces that this host imports because nobody before it did.
     package private(set) var promoted: Bitfield
@@ -38,6 +40,7 @@ package struct PieceScopes: Sendable {
         holders = Array(repeating: Array(repeating: 0, count: pieceCount), count: top + 1)
         completeHolders = Array(repeating: 0, count: top + 1)
         startable = Bitfield(count: pieceCount)
+        unasked = startable
         reach = Array(repeating: UInt8(top + 1), count: pieceCount)
         promoted = Bitfield(count: pieceCount)
         expected = Array(repeating: 0, count: pieceCount)
@@ -49,6 +52,7 @@ package struct PieceScopes: Sendable {
     package func rebuilt(top: Int, policy: SchedulerSettings.Policy) -> PieceScopes {
         var fresh = PieceScopes(pieceCount: startable.count, top: top, policy: policy)
         fresh.startable = startable
+        fresh.unasked = unasked
         fresh.isSettling = isSettling
         fresh.refreshAll()
         return fresh
@@ -102,8 +106,8 @@ package struct PieceScopes: Sendable {
         for level in 0...top {
             guard isStartable else {
                 open[level].remove(bit: piece)
-                // It may be in progress, and be asked of more peers now.
-                openings[level] += 1
+                // It may be asked of more peers now.
+                if unasked[bit: piece] { openings[level] += 1 }
                 continue
             }
             if !permits(piece, at: level, nearest: nearest) {
@@ -119,9 +123,17 @@ package struct PieceScopes: Sendable {
     }
 
     package mutating func setStartable(_ piece: Int, _ isStartable: Bool) {
-        let changed =
-            isStartable ? startable.insert(bit: piece) : startable.remove(bit: piece)
-        if changed { refresh(piece) }
+        if isStartable {
+            if startable.insert(bit: piece) { refresh(piece) }
+        } else if startable.remove(bit: piece) {
+            // Nothing of it may be asked for that might not before.
+            for level in 0...top { open[level].remove(bit: piece) }
+        }
+    }
+
+    /// A piece in progress has blocks that nobody has been asked for, or no more.
+    package mutating func setUnasked(_ piece: Int, _ isUnasked: Bool) {
+        if isUnasked { unasked.insert(bit: piece) } else { unasked.remove(bit: piece) }
     }
 
     package mutating func holderGained(_ piece: Int, at level: Int) {

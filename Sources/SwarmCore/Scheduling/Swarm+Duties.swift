@@ -22,21 +22,25 @@ extension Swarm {
     private mutating func findDuties(at now: Instant) {
         dutiesDueAt = nil
         // The first members to be known are not made to wait.
-        if !roster.members.isEmpty { dutiesFoundAt = now }
+        if !roster.members.isEmpty, !isRosterPartial { dutiesFoundAt = now }
         _ = reviewDomains(at: now)
-        dutyKeys = isDutyBound ? keysOfDuty() : []
-        dutyEndpoints = []
+        isSelective = isDutyBound
+        dutyKeys = isSelective ? keysOfDuty() : []
         connectionsChanged = true
         for id in sessions.keys {
             guard let key = sessions[id]?.key else { continue }
             sessions[id]?.isDuty = dutyKeys.contains(key)
         }
-        guard !dutyKeys.isEmpty else { return }
+        guard isSelective else {
+            book.prefer([], at: now)
+            return
+        }
+        var endpoints: [Endpoint] = []
         for member in roster.members.values
         where member.connection == nil && !member.isLost && dutyKeys.contains(member.key) {
-            if let endpoint = member.entry.endpoints.first { dutyEndpoints.append(endpoint) }
+            if let endpoint = member.entry.endpoints.first { endpoints.append(endpoint) }
         }
-        book.learn(dutyEndpoints, at: now)
+        book.prefer(endpoints, at: now)
     }
 
     /// The fleet is too large for everybody to know everybody.
@@ -50,6 +54,9 @@ extension Swarm {
         let countMax = settings.connectionsMax * 3 / 4
         let hasParts = duty.hasParts
         var keys = OrderedSet(duty.members(at: duty.top).prefix(countMax).map(\.key))
+        // The ranks of half a fleet are not those of the fleet: of those that would come from them,
+        // most would be of no use a second later, and stay.
+        guard !isRosterPartial else { return keys }
         var isWanted = Array(repeating: false, count: duty.groupCount)
         for piece in picker.geometry.pieces where !picker.verified[piece] {
             isWanted[duty.group(of: piece.number)] = true
@@ -68,10 +75,25 @@ extension Swarm {
         return keys
     }
 
+    // Mutating, so that nothing is copied to find them.
+
     /// How many more dials may be under way.
-    var dialRoom: Int {
+    private mutating func dialRoom() -> Int {
         guard !isSatisfied, pausedUntil == nil else { return 0 }
         return min(settings.dialsMax, connectionsLacking) - book.diallingCount
+    }
+
+    /// How many of them may be to peers that are not of duty: places that those of duty leave empty
+    /// because they are full, or gone, are not for others to fill.
+    private mutating func othersRoom() -> Int {
+        let room = dialRoom()
+        return isSelective ? min(room, besidesLacking - book.diallingOthersCount) : room
+    }
+
+    /// When the next peer may be dialled; nil when there is no room for one.
+    mutating func dialsDueAt() -> Instant? {
+        guard let due = book.deadline, dialRoom() > 0 else { return nil }
+        return othersRoom() > 0 ? due : book.preferredDeadline
     }
 
     /// Counts the connections that are still to be made. It looks at every one that there is, so it
@@ -81,23 +103,24 @@ extension Swarm {
         connectionsChanged = false
         var wanted = settings.connectionsWanted
         var have = sessions.count
-        if !dutyKeys.isEmpty {
+        besidesLacking = 0
+        if isSelective {
             // What others have dialled for their own duties takes no room from ours, nor does what
             // was dialled before duties were known.
             let besides = settings.scheduler.connectionsBesides
             wanted = dutyKeys.count + besides
             have = sessions.count(where: \.isDuty)
-            have += min(besides, sessions.count { !$0.isDuty && !$0.isIncoming })
+            let others = min(besides, sessions.count { !$0.isDuty && !$0.isIncoming })
+            besidesLacking = besides - others
+            have += others
         }
         connectionsLacking = min(wanted - have, settings.connectionsMax - sessions.count)
     }
 
     mutating func dialMore(at now: Instant, into actions: inout [SwarmAction]) {
         countConnections()
-        guard let due = book.deadline, due <= now else { return }
-        let room = dialRoom
-        guard room > 0 else { return }
-        for endpoint in book.nextDials(room, preferring: dutyEndpoints, at: now) {
+        guard let due = dialsDueAt(), due <= now else { return }
+        for endpoint in book.nextDials(dialRoom(), othersMax: othersRoom(), at: now) {
             actions.append(.dial(endpoint))
         }
     }

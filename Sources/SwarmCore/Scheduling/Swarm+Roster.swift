@@ -18,6 +18,7 @@ extension Swarm {
         let rating = roster.ownRating
         apply(roster.apply(update, at: now), at: now)
         if roster.ownRating != rating { rankAll() }
+        if wasKnown { rosterIsWhole(at: now) }
         if !isDutyBound { book.learn(others.flatMap(\.endpoints), at: now) }
         if !wasKnown, let until = settledAt {
             // In a small fleet all connect to all, and need nobody to tell them who is there.
@@ -26,7 +27,15 @@ extension Swarm {
             let scheduler = settings.scheduler
             let wait = isPartial ? scheduler.settleTimeGrowing : scheduler.settleTime
             settledAt = min(until, now + wait)
+            isRosterPartial = isPartial
         }
+    }
+
+    /// It has heard of the others too, or has waited for that long enough.
+    private mutating func rosterIsWhole(at now: Instant) {
+        guard isRosterPartial else { return }
+        isRosterPartial = false
+        dutiesDueAt = now
     }
 
     /// A peer has said in its extended handshake where it is: only ours do.
@@ -188,6 +197,7 @@ extension Swarm {
     mutating func settle(at now: Instant) {
         guard let until = settledAt, until <= now else { return }
         settledAt = nil
+        rosterIsWhole(at: now)
         picker?.scopes.setSettling(false)
         mustRefill = true
     }

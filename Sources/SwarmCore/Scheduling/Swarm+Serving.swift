@@ -36,8 +36,9 @@ extension Swarm {
 
     /// Hands the transport what the peer's turn and credit allow.
     mutating func serve(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
-        guard let level = sessions[id]?.level else { return }
-        if isScarce(at: now), !slots.hasTurn(id), sessions[id]?.uploads.isWaiting == true {
+        let found = sessions.with(id) { ($0.level, $0.uploads.isWaiting) }
+        guard let (level, isWaiting) = found else { return }
+        if isWaiting, isScarce(at: now), !slots.hasTurn(id) {
             // Whose turn it is is not for who asks to say.
             noteWaiting(id)
             for pool in UploadSlots.Pool.allCases { serveOthers(pool, at: now, into: &actions) }
@@ -55,16 +56,23 @@ extension Swarm {
     ) {
         let pool = pool(ofLevel: level)
         let credit = slots.isSlow ? 0 : settings.uploadCreditBytes
-        while sessions[id]?.uploads.isWaiting == true, slots.admits(id, pool, at: now),
-            let range = sessions[id]?.uploads.next(credit: credit, at: now)
-        {
-            sessions[id]?.lastSentAt = now
+        func nextRange() -> ServedRange? {
+            guard sessions.with(id, { $0.uploads.isWaiting }) == true,
+                slots.admits(id, pool, at: now)
+            else { return nil }
+            return sessions.with(id) { session in
+                guard let range = session.uploads.next(credit: credit, at: now) else { return nil }
+                session.lastSentAt = now
+                return range
+            } ?? nil
+        }
+        while let range = nextRange() {
             actions.append(.sendBlock(range, to: id))
             let othersWait = isAnybodyWaiting(in: pool, except: id)
             slots.sent(range.length, of: range.piece, to: id, othersWait: othersWait, at: now)
         }
         noteWaiting(id)
-        if sessions[id]?.uploads.isInTransport != true {
+        if sessions.with(id, { $0.uploads.isInTransport }) != true {
             slots.drained(id, at: now)
             let next = slots.isSlow ? UploadSlots.Pool.allCases : [pool]
             for pool in next { serveOthers(pool, at: now, into: &actions) }
@@ -82,10 +90,15 @@ extension Swarm {
         }
     }
 
-    private func isAnybodyWaiting(in pool: UploadSlots.Pool, except id: ConnectionID) -> Bool {
-        uploadsWaiting.contains { other in
-            other != id && sessions[other].map { self.pool(ofLevel: $0.level) } == pool
+    private mutating func isAnybodyWaiting(
+        in pool: UploadSlots.Pool,
+        except id: ConnectionID
+    ) -> Bool {
+        for other in uploadsWaiting where other != id {
+            let level = sessions.with(other) { $0.level }
+            if level.map({ self.pool(ofLevel: $0) }) == pool { return true }
         }
+        return false
     }
 
     /// Begins turns while there is room and somebody waits.
@@ -208,9 +221,11 @@ extension Swarm {
         into actions: inout [SwarmAction]
     ) {
         if wasSent { ledger.sent(Int(raw.length), to: locality(of: id)) }
-        guard sessions[id] != nil else { return }
-        let before = sessions[id]?.uploads.progressAt
-        sessions[id]?.uploads.finished(raw, wasSent: wasSent, at: now)
+        let found = sessions.with(id) { session in
+            defer { session.uploads.finished(raw, wasSent: wasSent, at: now) }
+            return session.uploads.progressAt
+        }
+        guard let before = found else { return }
         if wasSent {
             if let before { slots.finished(Int(raw.length), after: now - before, at: now) }
             uplink.sent(Int(raw.length), at: now)

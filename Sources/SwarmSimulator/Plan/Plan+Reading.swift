@@ -247,6 +247,7 @@ extension Plan.Settings {
         connectionsMax = try section.draw("connectionsMax", in: 1...10_000)
         uploadSlots = try section.draw("uploadSlots", in: 1...10_000)
         activePiecesMax = try section.draw("activePiecesMax", in: 1...10_000)
+        gossipDelay = try section.draw("gossipDelay", .seconds, in: 0...10)
         policy = try section.word("policy", Plan.Settings.Policy.self)
     }
 }

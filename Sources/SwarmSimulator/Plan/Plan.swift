@@ -200,6 +200,8 @@ package struct Plan: Sendable {
         package var connectionsMax: Draw?
         package var uploadSlots: Draw?
         package var activePiecesMax: Draw?
+        /// How long haves are gathered; nil for what the fidelity has.
+        package var gossipDelay: Draw?
         package var policy: Policy?
 
         /// As in `SchedulerSettings`, by the same names.

@@ -30,6 +30,9 @@ extension Scenario {
         if let draw = plan.settings.activePiecesMax {
             settings.activePiecesMax = draw.count(using: &random)
         }
+        if let draw = plan.settings.gossipDelay {
+            settings.scheduler.gossipDelay = draw.duration(using: &random)
+        }
         if let policy = plan.settings.policy.flatMap({
             SchedulerSettings.Policy(rawValue: $0.rawValue)
         }) {

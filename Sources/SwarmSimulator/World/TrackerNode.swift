@@ -132,7 +132,6 @@ extension Simulation {
 
     mutating func announceAnswered(_ response: AnnounceResponse, _ node: Int) {
         if case .success(let success) = response {
-            handle(.peersLearned(success.peers), node)
             if let roster = success.roster {
                 let isStale =
                     nodes[node].host.hasStaleRoster && nodes[node].rosterEpoch != .none
@@ -142,6 +141,7 @@ extension Simulation {
                     handle(.rosterUpdated(roster), node)
                 }
             }
+            handle(.peersLearned(success.peers), node)
         }
         nodes[node].announcer.answered(response, at: now)
         pollAnnouncer(node)

@@ -84,6 +84,59 @@ struct SwarmDutiesTests {
         #expect(Set(dialled) == Set(lacking.map { SwarmBench.endpoint($0) }))
     }
 
+    /// Of an endpoint of the bench.
+    private func number(_ endpoint: Endpoint) throws -> UInt8 {
+        guard case .v4(let number) = endpoint.address else { throw Missing() }
+        return UInt8(number)
+    }
+    private struct Missing: Error {}
+
+    @Test("places of those that have no room are not filled with others, and they are asked again")
+    func full() throws {
+        var bench = try bench(connectionsWanted: 5)
+        let duties = dials(bench.handle(.rosterUpdated(try roster())))
+        var others = dials(bench.handle(.peersLearned((150...199).map { SwarmBench.endpoint($0) })))
+        #expect(others.count == bench.swarm.settings.scheduler.connectionsBesides)
+        for endpoint in others {
+            let number = try number(endpoint)
+            _ = bench.open(UInt64(number), peer: number)
+        }
+        var again: [Endpoint] = []
+        for endpoint in duties {
+            let number = try number(endpoint)
+            _ = bench.open(UInt64(number), peer: number)
+            let id = SwarmBench.id(UInt64(number))
+            again += dials(bench.handle(.connectionClosed(id, .remote)))
+        }
+        #expect(again == [], "not at once")
+        #expect(try #require(bench.swarm.deadline) > bench.now, "and without haste")
+        again = dials(bench.handle(.tick, after: bench.swarm.settings.dialBackoff * 3))
+        #expect(again.sorted() == duties.sorted())
+        let left = SwarmBench.id(UInt64(try number(others[0])))
+        others = dials(bench.handle(.connectionClosed(left, .remote)))
+        #expect(others.count == 1 && !duties.contains(others[0]), "one of the others has left")
+    }
+
+    @Test("while the fleet is coming: the rack only, and then who is needed")
+    func coming() throws {
+        var bench = try bench(connectionsWanted: 5)
+        var update = try roster()
+        update.isGrowing = true
+        let rack = dials(bench.handle(.rosterUpdated(update)))
+        #expect(rack.sorted() == (UInt8(1)...10).map { SwarmBench.endpoint($0) })
+        let besides = dials(bench.handle(.peersLearned([SwarmBench.endpoint(130)])))
+        #expect(besides == [SwarmBench.endpoint(130)])
+        var later = bench
+        update.joined = []
+        update.isWhole = false
+        let needed = dials(bench.handle(.rosterUpdated(update), after: .seconds(1)))
+        #expect(needed.count == bench.swarm.dutyKeys.count - rack.count && needed.count > 3)
+        #expect(needed.allSatisfy { !rack.contains($0) })
+        // The tracker says nothing more: what is known by then is acted on.
+        let settled = dials(later.handle(.tick, after: .milliseconds(1500)))
+        #expect(settled.sorted() == needed.sorted())
+    }
+
     @Test("in a small one: everybody, up to as many as wanted")
     func small() throws {
         var bench = try bench(connectionsWanted: 150)
