@@ -35,6 +35,12 @@ extension PiecePicker {
         return nil
     }
 
+    /// Whether anything might be asked of anybody at that level. Most often nothing may, of those
+    /// that are farther than the rack, and then what they have need not be looked at.
+    package mutating func mayAsk(at level: Int) -> Bool {
+        !unasked.isEmpty || !scopes.open[level].isEmpty
+    }
+
     /// Whether anything might be asked of a peer: blocks of a piece in progress, or a further piece
     /// that it has. Asked far more often than there is; mutating, so that nothing is copied.
     package mutating func mayAsk(having pieces: Bitfield, at level: Int) -> Bool {

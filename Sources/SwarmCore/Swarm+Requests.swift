@@ -10,12 +10,15 @@ extension Swarm {
     mutating func fill(_ id: ConnectionID, at now: Instant, into actions: inout [SwarmAction]) {
         guard pausedUntil == nil else { return }
         let askable = sessions.with(id) { session in
-            session.isAskable ? (session.level, session.barrenSince, session.pieces) : nil
+            session.isAskable ? (session.level, session.barrenSince) : nil
         }
-        guard case (let level, let barrenSince, var pieces?)?? = askable,
+        guard case (let level, let barrenSince)?? = askable,
             let offers = picker?.offers(at: level), barrenSince != offers
         else { return }
-        guard picker?.mayAsk(having: pieces, at: level) == true else {
+        guard picker?.mayAsk(at: level) == true,
+            var pieces = sessions.with(id, { $0.pieces }) ?? nil,
+            picker?.mayAsk(having: pieces, at: level) == true
+        else {
             sessions.with(id) { $0.barrenSince = offers }
             return
         }
