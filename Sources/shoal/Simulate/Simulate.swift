@@ -99,6 +99,7 @@ struct Simulate: AsyncParsableCommand {
             return
         }
         let plan = try PlanFile.read(self.plan ?? "")
+        if plan.fidelity == .flow { HugePages.startWith() }
         let mutation = mutation.flatMap { Mutation(rawValue: $0) }
         var runner = SeedRunner(
             plan: plan,
