@@ -117,12 +117,15 @@ package struct PeerBook: Sendable {
     }
 
     package mutating func learn(_ endpoints: [Endpoint], at now: Instant) {
+        var isPreferred = false
+        defer { if isPreferred { surveyPreferred() } }
         for endpoint in endpoints
         where entries[endpoint] == nil && endpoint.port != 0 && !ours.contains(endpoint) {
             guard entries.count < settings.knownPeersMax || dropWorst() else { return }
             let until = max(now, banEnd(endpoint) ?? now)
             entries[endpoint] = Entry(state: .idle(until: until))
             becomes(idleUntil: until)
+            isPreferred = isPreferred || preferred.contains(endpoint)
         }
     }
 

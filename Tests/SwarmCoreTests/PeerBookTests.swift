@@ -59,6 +59,17 @@ struct PeerBookTests {
         #expect(book.diallingOthersCount == 4 && book.preferredDeadline == nil)
     }
 
+    @Test("one preferred that was forgotten is due when it is learnt again")
+    func preferredAgain() {
+        var book = book(3)
+        book.prefer([Self.endpoint(2)], at: Self.start)
+        book.forget(Self.endpoint(2))
+        #expect(book.preferredDeadline == nil)
+        let later = Self.start + .seconds(1)
+        book.learn([Self.endpoint(4), Self.endpoint(2)], at: later)
+        #expect(book.preferredDeadline == later)
+    }
+
     @Test(
         "the wait after failed dials grows to its most, and starts anew once a peer proved useful"
     )

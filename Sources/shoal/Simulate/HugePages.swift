@@ -16,6 +16,10 @@ enum HugePages {
         guard set?.contains(tunable) != true else { return }
         setenv(variable, (set.map { $0 + ":" } ?? "") + tunable + "=1", 1)
         var words = CommandLine.arguments.map { strdup($0) } + [nil]
-        execv("/proc/self/exe", &words)
+        // By its path where it has one still, for whoever lists processes.
+        let link = "/proc/self/exe"
+        let path = try? FileManager.default.destinationOfSymbolicLink(atPath: link)
+        if let path { execv(path, &words) }
+        execv(link, &words)
     }
 }
