@@ -77,6 +77,17 @@ struct AssemblyBoard {
         return .stored(attempt: assembly.attempt, isWhole: assembly.isWhole)
     }
 
+    /// No block of it is wrong, nor has it failed before.
+    func isSound(_ piece: PieceIndex) -> Bool {
+        guard let assembly = assemblies[piece] else { return true }
+        return assembly.suspects == nil && !assembly.isWrong.contains(true)
+    }
+
+    func isWhole(_ piece: PieceIndex, attempt: Int) -> Bool {
+        guard let assembly = assemblies[piece] else { return false }
+        return assembly.attempt == attempt && assembly.isWhole
+    }
+
     func holds(_ range: BlockRange, attempt: Int) -> Bool {
         guard let assembly = assemblies[range.piece] else { return false }
         return assembly.attempt == attempt

@@ -6,6 +6,7 @@ struct Node {
     let host: Scenario.Host
     // Of the host, beside it because they are asked for at every packet.
     let vice: Plan.Vice
+    let hasBadDisk: Bool
     let place: Int
     var swarm: Swarm
     var announcer: Announcer
@@ -39,6 +40,7 @@ struct Node {
     init(_ host: Scenario.Host, swarm: Swarm, announcer: Announcer, disk: Disk) {
         self.host = host
         vice = host.vice
+        hasBadDisk = host.hasBadDisk
         place = host.place
         peer = swarm.me
         self.swarm = swarm
@@ -55,9 +57,6 @@ struct Node {
     mutating func lookForPeers() {
         announcer.wantsPeersSooner = swarm.connectionCount == 0 && !swarm.isComplete
     }
-
-    /// When its process is to be woken at the latest.
-    mutating func deadline() -> Instant? { earlier(swarm.deadline, announcer.deadline) }
 
     /// Nothing more is waited for: it has finished, needs nothing, or is dead for good.
     mutating func isSettled() -> Bool {

@@ -168,7 +168,11 @@ extension Simulation {
 
     mutating func arriveAll(_ bucket: Int) {
         let deliveries = wheel.take(bucket)
-        for delivery in deliveries { arrive(delivery) }
+        if partitions.isEmpty, options.mutation == nil, !options.isRecording {
+            arriveTogether(deliveries)
+        } else {
+            for delivery in deliveries { arrive(delivery) }
+        }
         wheel.recycle(deliveries)
     }
 

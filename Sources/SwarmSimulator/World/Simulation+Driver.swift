@@ -112,11 +112,16 @@ extension Simulation {
         }
         let counts = nodes[node].board.holds(range, attempt: attempt)
         handle(.blockArrived(raw, from: id, counts ? .stored : .discarded), node)
-        guard isWhole, let assembly = nodes[node].board.assemblies[range.piece],
-            assembly.attempt == attempt, assembly.isWhole
+        if isWhole { pieceArrived(range.piece, attempt, node) }
+    }
+
+    /// The last block of a piece is here, unless it has been begun anew since.
+    mutating func pieceArrived(_ piece: PieceIndex, _ attempt: Int, _ node: Int) {
+        guard let assembly = nodes[node].board.assemblies[piece], assembly.attempt == attempt,
+            assembly.isWhole
         else { return }
         if assembly.wrongBlocks.isEmpty || options.mutation == .skipVerification {
-            pieceVerified(range.piece, isIntact: assembly.wrongBlocks.isEmpty, node)
+            pieceVerified(piece, isIntact: assembly.wrongBlocks.isEmpty, node)
         } else {
             var senders = assembly.senders.compactMap { $0 }
             checkFailedPiece(assembly, senders, node)
@@ -126,7 +131,7 @@ extension Simulation {
                     senders = senders.map { _ in other.id }
                 }
             }
-            handle(.pieceFailed(range.piece, senders: senders), node)
+            handle(.pieceFailed(piece, senders: senders), node)
         }
     }
 

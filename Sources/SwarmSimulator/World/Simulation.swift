@@ -15,7 +15,7 @@ package struct Simulation {
     var agenda = Agenda<Due>()
     var wheel: DeliveryWheel
     var network: Network
-    var nodes: [Node] = []
+    var nodes = NodeTable()
     var connections: [Connection] = []
     /// Both ends of each connection, one after the other.
     var ends: [Connection.End] = []
@@ -45,6 +45,8 @@ package struct Simulation {
         package var isRecording = false
         /// Faults of the scenario left out, by index, when a failing run is made shorter.
         package var faultsLeftOut: [Int] = []
+        /// Where the machines run. What they do is the same on any.
+        package var cores: any Cores = OneCore()
 
         package init(mutation: Mutation? = nil) { self.mutation = mutation }
     }
@@ -193,6 +195,12 @@ package struct Simulation {
     mutating func handle(_ event: SwarmEvent, _ node: Int) {
         actions.removeAll(keepingCapacity: true)
         nodes[node].swarm.handle(event, at: now, into: &actions)
+        follow(event, node, nodes[node].swarm.deadline)
+    }
+
+    /// A machine has handled an event, and its deadline is another: what it does is checked, and
+    /// done.
+    mutating func follow(_ event: SwarmEvent, _ node: Int, _ deadline: Instant?) {
         eventCount += 1
         fingerprint.fold(now, node, event, actions)
         if options.isRecording { record(event, node) }
@@ -206,12 +214,14 @@ package struct Simulation {
         if actions.isEmpty { swap(&list, &actions) }
         // A have that moved nothing moves no deadline either, and they come by the million.
         if isQuiet, isFlow, event.isHave { return }
-        plantTick(node)
+        plantTick(node, deadline)
     }
 
     /// One timer for each process, at the earliest deadline of its machines.
-    mutating func plantTick(_ node: Int) {
-        guard let due = nodes[node].deadline() else { return }
+    mutating func plantTick(_ node: Int) { plantTick(node, nodes[node].swarm.deadline) }
+
+    private mutating func plantTick(_ node: Int, _ swarmDeadline: Instant?) {
+        guard let due = earlier(swarmDeadline, nodes[node].announcer.deadline) else { return }
         if options.mutation == .deafTimer, node % 3 == 1 { return }
         let at = max(due, now)
         if let planted = nodes[node].tickAt, planted <= at { return }

@@ -47,7 +47,7 @@ struct SeedRunner: Sendable {
                 guard next < end else { return }
                 let seed = next
                 next += 1
-                group.addTask { try simulate(seed) }
+                group.addTask { try simulate(seed, isAlone: count == 1 && jobs > 1) }
             }
             for _ in 0..<jobs { addNext() }
             while let outcome = try await group.next() {
@@ -93,12 +93,14 @@ struct SeedRunner: Sendable {
         Terminal.writeError("\(done) of \(count) policies: \(name)\n")
     }
 
-    private func simulate(_ seed: UInt64) throws -> Outcome {
+    private func simulate(_ seed: UInt64, isAlone: Bool) throws -> Outcome {
         try Task.checkCancellation()
         CrashNotice.note(seed)
         let scenario = try Scenario(plan: plan, seed: seed)
         if var rollout = RolloutSimulation(scenario, mutation: mutation) { return rollout.run() }
-        var simulation = Simulation(scenario, options: .init(mutation: mutation))
+        var options = Simulation.Options(mutation: mutation)
+        if isAlone { options.cores = TwoCores() }
+        var simulation = Simulation(scenario, options: options)
         return simulation.run()
     }
 
