@@ -6,6 +6,8 @@ package enum SwarmAction: Hashable, Sendable {
     case dial(Endpoint)
     case closeConnection(ConnectionID, CloseCause)
     case send(PeerMessage, to: ConnectionID)
+    /// A have for each of these pieces, in order.
+    case sendHaves([UInt32], to: ConnectionID)
     case sendBlock(ServedRange, to: ConnectionID)
     case sendMetadata(piece: UInt32, to: ConnectionID)
     /// Answer a hash request with message 22, or 23 when it cannot be answered; then report

@@ -33,6 +33,7 @@ extension SwarmDriver {
         case .closeConnection(let id, let cause):
             transports[id]?.close(.localRequest(cause.description))
         case .send(let message, let id): transports[id]?.send([message])
+        case .sendHaves(let pieces, let id): transports[id]?.send(pieces.map { .have($0) })
         case .sendBlock(let range, let id): transports[id]?.sendBlock(range)
         case .sendMetadata(let part, let id): sendMetadata(part, to: id)
         case .serveHashes(let range, let id): jobs.hashServes.add(.init(range: range, peer: id))

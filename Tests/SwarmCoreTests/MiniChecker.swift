@@ -85,8 +85,8 @@ struct MiniChecker {
         case .send(.request(let raw), let id):
             checkOpen(id, node, action)
             checkRequest(raw, id, opened, node)
-        case .send(_, let id), .sendMetadata(_, let id), .serveHashes(_, let id),
-            .checkHashes(_, let id):
+        case .send(_, let id), .sendHaves(_, let id), .sendMetadata(_, let id),
+            .serveHashes(_, let id), .checkHashes(_, let id):
             checkOpen(id, node, action)
         case .sendBlock(let range, let id):
             checkOpen(id, node, action)

@@ -192,6 +192,8 @@ extension MiniSwarm {
         case .dial(let endpoint): dial(endpoint, node)
         case .closeConnection(let id, _): close(id, node)
         case .send(let message, let id): transmit(.message(message), id, node)
+        case .sendHaves(let pieces, let id):
+            for piece in pieces { transmit(.message(.have(piece)), id, node) }
         case .sendBlock(let range, let id): sendBlock(range, id, node)
         case .sendMetadata(let piece, let id):
             let wrong = node.role.liesAboutMetadata

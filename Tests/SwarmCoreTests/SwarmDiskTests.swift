@@ -191,8 +191,8 @@ struct SwarmDiskTests {
             }
             actions = bench.handle(.pieceVerified(piece))
             requests += SwarmBench.requests(actions)
-            #expect(actions.contains(.send(.have(UInt32(number)), to: SwarmBench.id(2))))
-            #expect(actions.contains(.send(.have(UInt32(number + 2)), to: SwarmBench.id(2))))
+            let both = [UInt32(number), UInt32(number + 2)]
+            #expect(actions.contains(.sendHaves(both, to: SwarmBench.id(2))))
         }
         #expect(requests.allSatisfy { $0.piece < 2 })
         #expect(

@@ -56,13 +56,9 @@ extension Swarm {
         gossipedAt = now
         let pieces = havesUntold
         havesUntold = []
-        for piece in pieces {
-            // The have says the same as taking it back.
-            _ = intents.end(piece.number)
-            for id in sessions.ids(where: { !$0.has(piece) }) {
-                send(.have(UInt32(piece.number)), to: id, at: now, into: &actions)
-            }
-        }
+        // The have says the same as taking it back.
+        for piece in pieces { _ = intents.end(piece.number) }
+        sayHaves(pieces, at: now, into: &actions)
         let withdrawn = withdrawals
         withdrawals = []
         var fresh: [(piece: Int, level: Int)] = []
@@ -74,6 +70,23 @@ extension Swarm {
         for id in sessions.keys {
             tell(id, withdrawn, isWithdrawal: true, at: now, into: &actions)
             tell(id, fresh, isWithdrawal: false, at: now, into: &actions)
+        }
+    }
+
+    /// Tells each peer of those pieces that it lacks.
+    private mutating func sayHaves(
+        _ pieces: [PieceIndex],
+        at now: Instant,
+        into actions: inout [SwarmAction]
+    ) {
+        guard !pieces.isEmpty else { return }
+        let all = pieces.map { UInt32($0.number) }
+        actions += sessions.compactMap { session in
+            let lacking = session.lacking(pieces, all)
+            guard let first = lacking.first else { return nil }
+            session.lastSentAt = now
+            return lacking.count == 1
+                ? .send(.have(first), to: session.id) : .sendHaves(lacking, to: session.id)
         }
     }
 

@@ -69,8 +69,8 @@ extension Simulation {
         case .send(let message, let id):
             checkOpen(id, node, action)
             if case .request(let raw) = message { checkRequest(raw, id, node) }
-        case .sendBlock(_, let id), .sendMetadata(_, let id), .serveHashes(_, let id),
-            .checkHashes(_, let id):
+        case .sendHaves(_, let id), .sendBlock(_, let id), .sendMetadata(_, let id),
+            .serveHashes(_, let id), .checkHashes(_, let id):
             checkOpen(id, node, action)
         default: break
         }

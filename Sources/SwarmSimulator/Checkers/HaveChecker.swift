@@ -42,10 +42,8 @@ extension Simulation {
     }
 
     /// Haves on the wire are of verified pieces.
-    mutating func checkAnnounced(_ message: PeerMessage, _ node: Int) {
-        guard case .have(let number) = message, nodes[node].vice == .none,
-            let piece = scenario.geometry.piece(number)
-        else { return }
+    mutating func checkAnnounced(_ number: UInt32, _ node: Int) {
+        guard nodes[node].vice == .none, let piece = scenario.geometry.piece(number) else { return }
         if !nodes[node].disk.verified[piece] {
             checks.fail(.safety, "have-soundness", node, "announces \(piece), which it lacks")
         }

@@ -16,8 +16,6 @@ struct Connection {
         var outgoing: Deque<Outgoing> = []
         /// Of the network; -1 while nothing is being sent.
         var flow: Int32 = -1
-        /// Haves of the action list at hand, to be sent as one packet.
-        var haves: [UInt32] = []
     }
 
     /// A block on its way out.

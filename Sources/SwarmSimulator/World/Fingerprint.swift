@@ -42,6 +42,8 @@ package struct Fingerprint: Hashable, Sendable {
     private static func code(_ action: SwarmAction) -> UInt64 {
         switch action {
         case .send(let message, let id): 1 | code(message) << 4 | id.number << 40
+        case .sendHaves(let pieces, let id):
+            7 | UInt64(pieces.count) << 8 | UInt64(pieces.first ?? 0) << 20 | id.number << 40
         case .sendBlock(let range, let id): 2 | UInt64(range.piece.number) << 8 | id.number << 40
         case .openPiece(let piece): 3 | UInt64(piece.number) << 8
         case .dial(let endpoint):

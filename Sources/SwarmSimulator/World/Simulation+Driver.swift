@@ -193,6 +193,7 @@ extension Simulation {
             if options.mutation == .keepBanned, case .banned = cause { return }
             close(id, node)
         case .send(let message, let id): transmit(message, id, node)
+        case .sendHaves(let pieces, let id): transmitHaves(pieces, id, node)
         case .sendBlock(let range, let id): sendBlock(range, id, node)
         case .serveHashes(let range, let id):
             mail(.hashesWanted(range, id), node, after: .milliseconds(3))
@@ -230,42 +231,24 @@ extension Simulation {
         if options.mutation == .askTwice, case .request = message {
             send(Packet(message), connection, from: end)
         }
-        checkAnnounced(message, node)
+        if case .have(let piece) = message { checkAnnounced(piece, node) }
         let vice = nodes[node].vice
         if vice == .falseIntents { pretend(message, connection, end) }
         let said = vice == .falseHaves ? boast(message) : message
-        if isFlow {
-            gather(said, connection, end)
-        } else {
-            send(Packet(said), connection, from: end)
-        }
+        send(Packet(said), connection, from: end)
     }
 
-    /// Haves of one action list travel together, as the writes of a real driver do.
-    private mutating func gather(_ message: PeerMessage, _ connection: Int, _ end: Int) {
-        if case .have(let piece) = message {
-            if ends[connection * 2 + end].haves.isEmpty {
-                havesGathered.append(Connection.id(connection, end))
-            }
-            ends[connection * 2 + end].haves.append(piece)
-        } else {
-            sendHaves(connection, end)
-            send(Packet(message), connection, from: end)
+    /// They travel together, as the writes of a real driver do; where packets are drawn one by one,
+    /// each for itself.
+    private mutating func transmitHaves(_ pieces: [UInt32], _ id: ConnectionID, _ node: Int) {
+        guard isFlow, nodes[node].vice == .none else {
+            for piece in pieces { transmit(.have(piece), id, node) }
+            return
         }
-    }
-
-    private mutating func sendHaves(_ connection: Int, _ end: Int) {
-        guard !ends[connection * 2 + end].haves.isEmpty else { return }
-        var pieces: [UInt32] = []
-        swap(&pieces, &ends[connection * 2 + end].haves)
+        let (connection, end) = id.place
         guard ends[connection * 2 + end].isOpen else { return }
-        send(pieces.count == 1 ? .have(pieces[0]) : .haves(pieces), connection, from: end)
-    }
-
-    mutating func sendGathered() {
-        guard !havesGathered.isEmpty else { return }
-        for id in havesGathered { sendHaves(id.place.connection, id.place.end) }
-        havesGathered.removeAll(keepingCapacity: true)
+        for piece in pieces { checkAnnounced(piece, node) }
+        send(.haves(pieces), connection, from: end)
     }
 
     /// Says at each greeting, and each time it has something new, that it imports everything.

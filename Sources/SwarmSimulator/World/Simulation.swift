@@ -25,8 +25,6 @@ package struct Simulation {
     /// Packets that wait for a partition to end, in order.
     var held: [Delivery] = []
     var actions: [SwarmAction] = []
-    /// Connections with haves that wait for the end of the action list at hand.
-    var havesGathered: [ConnectionID] = []
     var tally: Tally
     var checks: Checks
     var fingerprint = Fingerprint()
@@ -208,7 +206,6 @@ package struct Simulation {
         var list: [SwarmAction] = []
         swap(&list, &actions)
         for action in list { carryOut(action, node) }
-        sendGathered()
         // The array is used again: most events have few actions, and there are millions.
         let isQuiet = list.isEmpty
         if actions.isEmpty { swap(&list, &actions) }
