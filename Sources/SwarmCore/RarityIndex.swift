@@ -4,12 +4,17 @@ package import SwarmModel
 /// without looking at all (rarest first: Legout et al. 2006). Peers that have everything change no
 /// order and are not counted here.
 ///
-/// Invariant: `order[start(c)..<start(c + 1)]` are the pieces with `counts == c`; `positions` is
-/// its inverse.
+/// Invariant: `order[start(c)..<start(c + 1)]` are the pieces with a count of `c`; their positions
+/// are its inverse.
 package struct RarityIndex: Sendable {
+    /// Of a piece, beside each other: both are looked at for each have.
+    private struct Entry {
+        var position = RarityIndex.absent
+        var count: Int32 = 0
+    }
+
     private var order: [Int32] = []
-    private var positions: [Int32]
-    private var counts: [Int32]
+    private var entries: [Entry]
     /// `starts[c]` is where the pieces held by at least `c` peers begin; one more entry than
     /// buckets.
     private var starts: [Int] = [0, 0]
@@ -18,26 +23,25 @@ package struct RarityIndex: Sendable {
 
     /// No piece may be started yet.
     package init(pieceCount: Int) {
-        positions = Array(repeating: Self.absent, count: pieceCount)
-        counts = Array(repeating: 0, count: pieceCount)
+        entries = Array(repeating: Entry(), count: pieceCount)
     }
 
     package var isEmpty: Bool { order.isEmpty }
     package var startableCount: Int { order.count }
 
-    package func contains(_ piece: Int) -> Bool { positions[piece] != Self.absent }
+    package func contains(_ piece: Int) -> Bool { entries[piece].position != Self.absent }
     /// How many peers, not counting complete ones, have the piece.
-    package func availability(of piece: Int) -> Int { Int(counts[piece]) }
+    package func availability(of piece: Int) -> Int { Int(entries[piece].count) }
 
     private var bucketCount: Int { starts.count - 1 }
 
     package mutating func insert(_ piece: Int) {
         guard !contains(piece) else { return }
-        let count = Int(counts[piece])
+        let count = Int(entries[piece].count)
         grow(toBucket: count)
         var index = order.count
         order.append(Int32(piece))
-        positions[piece] = Int32(index)
+        entries[piece].position = Int32(index)
         starts[bucketCount] += 1
         for bucket in stride(from: bucketCount - 1, to: count, by: -1) {
             swap(index, starts[bucket])
@@ -48,31 +52,31 @@ package struct RarityIndex: Sendable {
 
     package mutating func remove(_ piece: Int) {
         guard contains(piece) else { return }
-        var index = Int(positions[piece])
-        for bucket in Int(counts[piece])..<bucketCount {
+        var index = Int(entries[piece].position)
+        for bucket in Int(entries[piece].count)..<bucketCount {
             starts[bucket + 1] -= 1
             swap(index, starts[bucket + 1])
             index = starts[bucket + 1]
         }
         order.removeLast()
-        positions[piece] = Self.absent
+        entries[piece].position = Self.absent
     }
 
     package mutating func increment(_ piece: Int) {
-        let count = Int(counts[piece])
-        counts[piece] += 1
+        let count = Int(entries[piece].count)
+        entries[piece].count += 1
         guard contains(piece) else { return }
         grow(toBucket: count + 1)
         starts[count + 1] -= 1
-        swap(Int(positions[piece]), starts[count + 1])
+        swap(Int(entries[piece].position), starts[count + 1])
     }
 
     package mutating func decrement(_ piece: Int) {
-        precondition(counts[piece] > 0, "piece \(piece) is held by nobody")
-        let count = Int(counts[piece])
-        counts[piece] -= 1
+        precondition(entries[piece].count > 0, "piece \(piece) is held by nobody")
+        let count = Int(entries[piece].count)
+        entries[piece].count -= 1
         guard contains(piece) else { return }
-        swap(Int(positions[piece]), starts[count])
+        swap(Int(entries[piece].position), starts[count])
         starts[count] += 1
     }
 
@@ -103,10 +107,12 @@ package struct RarityIndex: Sendable {
             guard starts[bucket] <= starts[bucket + 1] else { return false }
             for index in starts[bucket]..<starts[bucket + 1] {
                 let piece = Int(order[index])
-                guard counts[piece] == bucket, positions[piece] == index else { return false }
+                guard entries[piece].count == bucket, entries[piece].position == index else {
+                    return false
+                }
             }
         }
-        return positions.count { $0 != Self.absent } == order.count
+        return entries.count { $0.position != Self.absent } == order.count
     }
 
     private mutating func grow(toBucket bucket: Int) {
@@ -116,7 +122,7 @@ package struct RarityIndex: Sendable {
     private mutating func swap(_ a: Int, _ b: Int) {
         guard a != b else { return }
         order.swapAt(a, b)
-        positions[Int(order[a])] = Int32(a)
-        positions[Int(order[b])] = Int32(b)
+        entries[Int(order[a])].position = Int32(a)
+        entries[Int(order[b])].position = Int32(b)
     }
 }

@@ -37,8 +37,8 @@ package struct Bitfield: Hashable, Sendable {
         }
     }
 
-    package var isFull: Bool { population == count }
-    package var isEmpty: Bool { population == 0 }
+    @inlinable package var isFull: Bool { population == count }
+    @inlinable package var isEmpty: Bool { population == 0 }
 
     // Looked at for every peer at every piece, in other modules: to be inlined there.
 

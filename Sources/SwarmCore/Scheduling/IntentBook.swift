@@ -28,6 +28,8 @@ package struct IntentBook: Sendable {
 
     /// By piece; as long as the last piece that was ever heard of demands.
     private var heard: [[Heard]] = []
+    /// How many there are of each piece: it is asked at each have, and for most there is none.
+    private var counts: [UInt8] = []
     private(set) var own: OrderedDictionary<Int, Own> = [:]
     package var holdMax: Duration
 
@@ -39,11 +41,11 @@ package struct IntentBook: Sendable {
     // MARK: Of others
 
     /// The pieces of which something has been heard.
-    package var pieces: [Int] { heard.indices.filter { !heard[$0].isEmpty } }
+    package var pieces: [Int] { counts.indices.filter { counts[$0] > 0 } }
 
     /// The highest level at which somebody is about to import the piece.
     package func level(of piece: Int) -> Int? {
-        guard heard.indices.contains(piece) else { return nil }
+        guard piece < counts.count, counts[piece] > 0 else { return nil }
         var level: Int?
         for entry in heard[piece] where entry.isLive { level = max(level ?? 0, entry.level) }
         return level
@@ -57,7 +59,10 @@ package struct IntentBook: Sendable {
         lifetime: Duration,
         at now: Instant
     ) -> Bool {
-        while heard.count <= piece { heard.append([]) }
+        while heard.count <= piece {
+            heard.append([])
+            counts.append(0)
+        }
         var list = heard[piece]
         let index = list.firstIndex { $0.from == id }
         var entry = Heard(from: id, level: level, firstAt: now, expiresAt: now + lifetime)
@@ -77,15 +82,17 @@ package struct IntentBook: Sendable {
             return false
         }
         heard[piece] = list
+        counts[piece] = UInt8(list.count)
         return !wasLive
     }
 
     /// The sender has the piece.
     package mutating func delivered(_ piece: Int, by id: ConnectionID) -> Bool {
-        guard heard.indices.contains(piece),
+        guard piece < counts.count, counts[piece] > 0,
             let index = heard[piece].firstIndex(where: { $0.from == id })
         else { return false }
         heard[piece].remove(at: index)
+        counts[piece] -= 1
         return true
     }
 
@@ -116,6 +123,7 @@ package struct IntentBook: Sendable {
                 changed.append(piece)
             }
             heard[piece].removeAll { !$0.isLive && now - $0.firstAt >= holdMax * 2 }
+            counts[piece] = UInt8(heard[piece].count)
         }
         return changed
     }

@@ -13,7 +13,8 @@ package struct PieceScopes: Sendable {
     package let policy: SchedulerSettings.Policy
     /// The level within which everything is allowed.
     package let top: Int
-    private var holders: [[UInt16]]
+    /// Those of a piece beside each other, by level.
+    private var holders: [UInt16]
     /// Holders that came complete, which count for every piece.
     private var completeHolders: [Int]
     private var startable: Bitfield
@@ -37,7 +38,7 @@ package struct PieceScopes: Sendable {
     ) {
         self.policy = policy
         self.top = top
-        holders = Array(repeating: Array(repeating: 0, count: pieceCount), count: top + 1)
+        holders = Array(repeating: 0, count: pieceCount * (top + 1))
         completeHolders = Array(repeating: 0, count: top + 1)
         startable = Bitfield(count: pieceCount)
         unasked = startable
@@ -58,18 +59,20 @@ package struct PieceScopes: Sendable {
         return fresh
     }
 
+    private func place(_ piece: Int, _ level: Int) -> Int { piece * (top + 1) + level }
+
     // MARK: Questions
 
     /// The highest level with a holder; nil when nobody connected serves the piece.
     package func nearest(_ piece: Int) -> Int? {
         for level in stride(from: top, through: 0, by: -1)
-        where completeHolders[level] > 0 || holders[level][piece] > 0 { return level }
+        where completeHolders[level] > 0 || holders[place(piece, level)] > 0 { return level }
         return nil
     }
 
     /// How many peers serve the piece that are at this level or nearer.
     package func holderCount(of piece: Int, from level: Int) -> Int {
-        (level...top).reduce(0) { $0 + completeHolders[$1] + Int(holders[$1][piece]) }
+        (level...top).reduce(0) { $0 + completeHolders[$1] + Int(holders[place(piece, $1)]) }
     }
 
     /// Whether a piece, begun or not, may be asked of a peer at that level.
@@ -137,8 +140,9 @@ package struct PieceScopes: Sendable {
     }
 
     package mutating func holderGained(_ piece: Int, at level: Int) {
-        holders[level][piece] += 1
-        if holders[level][piece] == 1, level > 0 { refresh(piece) }
+        let place = place(piece, level)
+        holders[place] += 1
+        if holders[place] == 1, level > 0 { refresh(piece) }
     }
 
     package mutating func holderGained(_ pieces: [PieceIndex], at level: Int) {
@@ -146,9 +150,10 @@ package struct PieceScopes: Sendable {
     }
 
     package mutating func holderLost(_ piece: Int, at level: Int) {
-        precondition(holders[level][piece] > 0, "piece \(piece) has no holder at level \(level)")
-        holders[level][piece] -= 1
-        if holders[level][piece] == 0, level > 0 { refresh(piece) }
+        let place = place(piece, level)
+        precondition(holders[place] > 0, "piece \(piece) has no holder at level \(level)")
+        holders[place] -= 1
+        if holders[place] == 0, level > 0 { refresh(piece) }
     }
 
     package mutating func completeHolderJoined(at level: Int) {

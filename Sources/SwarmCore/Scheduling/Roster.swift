@@ -29,7 +29,26 @@ package struct Roster: Sendable {
         }
 
         private var isSlow: Bool { entry.rating.isSlow || saysItIsSlow }
+
+        /// A tracker lists it. True when it ranks otherwise, or elsewhere, than before.
+        fileprivate mutating func isListed(as listed: RosterEntry, by life: UInt64) -> Bool {
+            let (standing, locality) = (standing, entry.locality)
+            if entry != listed { isLost = false }
+            let wasSeed = entry.isSeed
+            entry = listed
+            // What a peer says of itself is newer than what its tracker repeats.
+            if connection != nil {
+                entry.locality = locality
+                if wasSeed { entry.isSeed = true }
+            }
+            listedBy = life
+            return standing != self.standing || locality != entry.locality
+        }
     }
+
+    /// Changes that are told one by one. When there are more, one more is told: everything has to be
+    /// looked at anew then.
+    package static let changesMax = 16
 
     /// A member as it was and as it is.
     package struct Change: Hashable, Sendable {
@@ -69,6 +88,7 @@ package struct Roster: Sendable {
                 members[peer]?.listedBy = nil
             }
         }
+        if members.count < update.joined.count { members.reserveCapacity(update.joined.count) }
         for entry in update.joined where entry.peer != me { enter(entry, life, &changes) }
         for peer in update.left where members[peer]?.listedBy == life {
             members[peer]?.listedBy = nil
@@ -84,17 +104,18 @@ package struct Roster: Sendable {
     }
 
     private mutating func enter(_ entry: RosterEntry, _ life: UInt64, _ changes: inout [Change]) {
-        let before = members[entry.peer]
-        guard before != nil || members.count < settings.rosterMembersMax else { return }
-        var after = before ?? Member(entry: entry, key: Self.key(of: entry.peer))
-        // What a peer says of itself is newer than what its tracker repeats.
-        let locality = before?.connection != nil ? after.entry.locality : entry.locality
-        if before?.entry != entry { after.isLost = false }
-        after.entry = entry
-        after.entry.locality = locality
-        if let before, before.connection != nil, before.entry.isSeed { after.entry.isSeed = true }
-        after.listedBy = life
-        set(after, before, &changes)
+        guard let index = members.index(forKey: entry.peer) else {
+            guard members.count < settings.rosterMembersMax else { return }
+            var member = Member(entry: entry, key: Self.key(of: entry.peer))
+            member.listedBy = life
+            members[entry.peer] = member
+            note(Change(before: nil, after: member), &changes)
+            return
+        }
+        // Thousands come at once, and are changed where they are.
+        let before = isNoting(changes) ? members.values[index] : nil
+        let hasMoved = members.values[index].isListed(as: entry, by: life)
+        if hasMoved { note(Change(before: before, after: members.values[index]), &changes) }
     }
 
     /// Forgets members that nobody lists and that are not connected.
@@ -102,13 +123,19 @@ package struct Roster: Sendable {
         let gone = members.values.filter { $0.listedBy == nil && $0.connection == nil }
         guard !gone.isEmpty else { return }
         members.removeAll { $0.value.listedBy == nil && $0.value.connection == nil }
-        for member in gone { changes.append(Change(before: member, after: nil)) }
+        for member in gone { note(Change(before: member, after: nil), &changes) }
+    }
+
+    private func isNoting(_ changes: [Change]) -> Bool { changes.count <= Self.changesMax }
+
+    private func note(_ change: @autoclosure () -> Change, _ changes: inout [Change]) {
+        if isNoting(changes) { changes.append(change()) }
     }
 
     private mutating func set(_ after: Member, _ before: Member?, _ changes: inout [Change]) {
         members[after.entry.peer] = after
         if before?.standing != after.standing || before?.entry.locality != after.entry.locality {
-            changes.append(Change(before: before, after: after))
+            note(Change(before: before, after: after), &changes)
         }
     }
 

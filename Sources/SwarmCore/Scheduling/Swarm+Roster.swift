@@ -3,13 +3,9 @@ import SwarmModel
 
 /// The domains around this host, who is in them, and what it has to import.
 extension Swarm {
-    /// More changes at once than this, and everything is ranked anew.
-    private static let changesOneByOneMax = 16
-
     // MARK: What trackers and connections say
 
     mutating func rosterUpdated(_ update: RosterUpdate, at now: Instant) {
-        let others = update.joined.filter { $0.peer != me }
         for peer in update.left {
             guard let member = roster.member(peer), member.connection == nil else { continue }
             for endpoint in member.entry.endpoints { book.forget(endpoint) }
@@ -19,7 +15,10 @@ extension Swarm {
         apply(roster.apply(update, at: now), at: now)
         if roster.ownRating != rating { rankAll() }
         if wasKnown { rosterIsWhole(at: now) }
-        if !isDutyBound { book.learn(others.flatMap(\.endpoints), at: now) }
+        if !isDutyBound {
+            let others = update.joined.flatMap { [me] in $0.peer == me ? [] : $0.endpoints }
+            book.learn(others, at: now)
+        }
         if !wasKnown, let until = settledAt {
             // In a small fleet all connect to all, and need nobody to tell them who is there.
             let isPartial =
@@ -67,7 +66,7 @@ extension Swarm {
 
     mutating func apply(_ changes: [Roster.Change], at now: Instant) {
         guard !changes.isEmpty, duty != nil else { return }
-        if changes.count > Self.changesOneByOneMax {
+        if changes.count > Roster.changesMax {
             if !reviewDomains(at: now) { rankAll() }
         } else {
             for change in changes { rank(change) }

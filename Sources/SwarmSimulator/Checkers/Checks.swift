@@ -89,15 +89,11 @@ struct Checks: Findings {
 }
 
 extension Simulation {
-    /// After each event: what the machine did, and at times what it has become.
+    /// After each event of a run that is accurate to the block: what the machine did, and at times
+    /// what it has become.
     mutating func checkStep(_ event: SwarmEvent, _ node: Int) {
         checks.now = now
-        if isFlow {
-            checkServing(node)
-            return
-        }
         checkConversation(event, node)
-        checkServing(node)
         checkBlame(event, node)
         checkFetching(node)
         // The whole state is looked at now and then: at every event it would be most of the run.

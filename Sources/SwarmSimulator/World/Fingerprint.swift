@@ -16,14 +16,15 @@ package struct Fingerprint: Hashable, Sendable {
         value = (value ^ number) &* 0x0000_0100_0000_01B3
     }
 
-    mutating func fold(_ now: Instant, _ node: Int, _ event: SwarmEvent, _ actions: [SwarmAction]) {
+    /// An event by its ``code(_:)``, and what came of it.
+    mutating func fold(_ now: Instant, _ node: Int, _ event: UInt64, _ actions: [SwarmAction]) {
         fold(UInt64(bitPattern: now.nanoseconds))
         fold(UInt64(node) << 32 | UInt64(actions.count))
-        fold(Self.code(event))
+        fold(event)
         for action in actions { fold(Self.code(action)) }
     }
 
-    private static func code(_ event: SwarmEvent) -> UInt64 {
+    static func code(_ event: SwarmEvent) -> UInt64 {
         switch event {
         case .tick: 1
         case .received(let message, let id): 2 | code(message) << 4 | id.number << 40

@@ -21,11 +21,20 @@ struct Step: Sendable {
 package struct FleetHalf: Sendable {
     /// What a machine made of one event.
     struct Turn {
-        var event: SwarmEvent
+        /// The event, as it goes into the fingerprint.
+        var code: UInt64
+        var isHave: Bool
         /// Where its actions end; they begin where those of the turn before end.
         var actionsEnd: Int
         /// Of the machine, after the event.
         var deadline: Instant?
+
+        init(_ event: SwarmEvent, actionsEnd: Int, _ deadline: Instant?) {
+            code = Fingerprint.code(event)
+            isHave = event.isHave
+            self.actionsEnd = actionsEnd
+            self.deadline = deadline
+        }
     }
 
     struct Turns {
@@ -130,7 +139,7 @@ package struct FleetHalf: Sendable {
         nodes[node].swarm.handle(event, at: step.now, into: &made.actions)
         let end = made.actions.count
         let deadline = nodes[node].swarm.deadline
-        made.turns.append(Turn(event: event, actionsEnd: end, deadline: deadline))
+        made.turns.append(Turn(event, actionsEnd: end, deadline))
         if made.actions[begin..<end].contains(where: \.isFelt) { leave(node) }
     }
 
@@ -138,6 +147,15 @@ package struct FleetHalf: Sendable {
         guard !isLeft[node] else { return }
         isLeft[node] = true
         left.append(node)
+    }
+}
+
+extension SwarmEvent {
+    fileprivate var isHave: Bool {
+        switch self {
+        case .received(.have, _), .havesReceived: true
+        default: false
+        }
     }
 }
 

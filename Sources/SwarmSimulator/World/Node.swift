@@ -58,6 +58,11 @@ struct Node {
         announcer.wantsPeersSooner = swarm.connectionCount == 0 && !swarm.isComplete
     }
 
+    /// When its process is to be woken at the latest.
+    mutating func deadline(ofSwarm swarmDeadline: Instant?) -> Instant? {
+        earlier(swarmDeadline, announcer.deadline)
+    }
+
     /// Nothing more is waited for: it has finished, needs nothing, or is dead for good.
     mutating func isSettled() -> Bool {
         !host.isWanter || isFinished || (wantedSince != nil && !isAlive)

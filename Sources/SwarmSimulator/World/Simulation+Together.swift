@@ -54,7 +54,7 @@ extension Simulation {
             let turn = made.turns[reader.turn]
             actions.removeAll(keepingCapacity: true)
             actions.append(contentsOf: made.actions[reader.action..<turn.actionsEnd])
-            follow(turn.event, node, turn.deadline)
+            follow(turn, node)
             reader.turn += 1
             reader.action = turn.actionsEnd
         }

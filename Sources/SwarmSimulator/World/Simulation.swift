@@ -193,16 +193,18 @@ package struct Simulation {
     mutating func handle(_ event: SwarmEvent, _ node: Int) {
         actions.removeAll(keepingCapacity: true)
         nodes[node].swarm.handle(event, at: now, into: &actions)
-        follow(event, node, nodes[node].swarm.deadline)
+        if options.isRecording { record(event, node) }
+        if !isFlow { checkStep(event, node) }
+        let turn = FleetHalf.Turn(event, actionsEnd: actions.count, nodes[node].swarm.deadline)
+        follow(turn, node)
     }
 
-    /// A machine has handled an event, and its deadline is another: what it does is checked, and
-    /// done.
-    mutating func follow(_ event: SwarmEvent, _ node: Int, _ deadline: Instant?) {
+    /// A machine has handled an event: what it does is checked, and done.
+    mutating func follow(_ turn: FleetHalf.Turn, _ node: Int) {
         eventCount += 1
-        fingerprint.fold(now, node, event, actions)
-        if options.isRecording { record(event, node) }
-        checkStep(event, node)
+        fingerprint.fold(now, node, turn.code, actions)
+        checks.now = now
+        checkServing(node)
         var list: [SwarmAction] = []
         swap(&list, &actions)
         for action in list { carryOut(action, node) }
@@ -210,15 +212,15 @@ package struct Simulation {
         let isQuiet = list.isEmpty
         if actions.isEmpty { swap(&list, &actions) }
         // A have that moved nothing moves no deadline either, and they come by the million.
-        if isQuiet, isFlow, event.isHave { return }
-        plantTick(node, deadline)
+        if isQuiet, isFlow, turn.isHave { return }
+        plantTick(node, turn.deadline)
     }
 
     /// One timer for each process, at the earliest deadline of its machines.
     mutating func plantTick(_ node: Int) { plantTick(node, nodes[node].swarm.deadline) }
 
     private mutating func plantTick(_ node: Int, _ swarmDeadline: Instant?) {
-        guard let due = earlier(swarmDeadline, nodes[node].announcer.deadline) else { return }
+        guard let due = nodes[node].deadline(ofSwarm: swarmDeadline) else { return }
         if options.mutation == .deafTimer, node % 3 == 1 { return }
         let at = max(due, now)
         if let planted = nodes[node].tickAt, planted <= at { return }
@@ -244,13 +246,4 @@ package struct Simulation {
     }
 
     mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }
-}
-
-extension SwarmEvent {
-    fileprivate var isHave: Bool {
-        switch self {
-        case .received(.have, _), .havesReceived: true
-        default: false
-        }
-    }
 }
