@@ -128,6 +128,22 @@ package struct PeerSession: Sendable {
     /// It may be asked for blocks.
     package var isAskable: Bool { !isChoking && refusesUntil == nil && amInterested }
 
+    /// It has so many more that we want. Returns how it is counted, and whether it is complete now.
+    mutating func gained(wanted count: Int, at now: Instant) -> (
+        placement: Placement?, isSeed: Bool
+    ) {
+        progressAt = now
+        // One that came complete gains nothing, so one that is not counted has said nothing before.
+        isCounted = true
+        interestingCount += count
+        return (placement, held.isFull && held.count > 0)
+    }
+
+    /// It has a piece that may be begun at its level, or may have blocks of one in progress.
+    mutating func mayBeAsked(_ offers: PiecePicker.Offers) -> Bool {
+        availability == .known && offers.mayBeAsked(having: held, at: level)
+    }
+
     /// The pieces the peer has; nil while that is not known.
     package var pieces: Bitfield? { availability == .known ? held : nil }
     package func has(_ piece: PieceIndex) -> Bool { availability == .known && held[piece] }

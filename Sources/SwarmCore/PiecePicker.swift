@@ -134,14 +134,32 @@ package struct PiecePicker: Sendable {
     /// More may be begun than before.
     package mutating func offerAgain() { releases += 1 }
 
-    /// The same for all levels.
-    package struct Offers: Sendable {
+    /// Changes with any of them.
+    mutating func offerCount() -> UInt64 { scopes.openings.reduce(releases, &+) }
+
+    /// The same for all levels, and what may be begun there. Not to be kept while that changes: it
+    /// would be copied.
+    struct Offers: Sendable {
         fileprivate let openings: [UInt64]
         fileprivate let releases: UInt64
-        package func at(_ level: Int) -> UInt64 { openings[level] &+ releases }
+        fileprivate let open: [Bitfield]
+        fileprivate let hasUnasked: Bool
+
+        func at(_ level: Int) -> UInt64 { openings[level] &+ releases }
+
+        /// Whether anything might be asked of a peer; see ``PiecePicker/mayAsk(having:at:)``.
+        func mayBeAsked(having pieces: Bitfield, at level: Int) -> Bool {
+            hasUnasked || !open[level].isEmpty && open[level].intersects(pieces)
+        }
     }
-    package mutating func offers() -> Offers {
-        Offers(openings: scopes.openings, releases: releases)
+
+    mutating func offers() -> Offers {
+        Offers(
+            openings: scopes.openings,
+            releases: releases,
+            open: scopes.open,
+            hasUnasked: !unasked.isEmpty
+        )
     }
 
     mutating func setActive(_ piece: PieceIndex, _ state: ActivePiece?) {

@@ -9,6 +9,8 @@ struct SessionTable: Sendable {
     /// Open addressing by a hash of the id, at most half full: indices into `slots`, -1 where
     /// nothing is.
     private var places = Array(repeating: Int32(-1), count: 16)
+    /// Where the last one was found: one event looks the same one up again and again.
+    private var lastIndex = 0
 
     var count: Int { keys.count }
     var isEmpty: Bool { keys.isEmpty }
@@ -21,7 +23,7 @@ struct SessionTable: Sendable {
             if let index = index(of: id) { yield slots[index] } else { yield nil }
         }
         _modify {
-            if let index = index(of: id) {
+            if let index = find(id) {
                 yield &slots[index]
                 if slots[index] == nil { remove(at: index) }
             } else {
@@ -41,7 +43,7 @@ struct SessionTable: Sendable {
         _ id: ConnectionID,
         _ body: (inout PeerSession) -> Result
     ) -> Result? {
-        guard let index = index(of: id) else { return nil }
+        guard let index = find(id) else { return nil }
         return body(&slots[index]!)
     }
 
@@ -77,7 +79,14 @@ struct SessionTable: Sendable {
         Int(truncatingIfNeeded: RendezvousRank.mix(id.number) >> 1)
     }
 
+    private mutating func find(_ id: ConnectionID) -> Int? {
+        guard let index = index(of: id) else { return nil }
+        lastIndex = index
+        return index
+    }
+
     private func index(of id: ConnectionID) -> Int? {
+        if lastIndex < keys.count, keys[lastIndex] == id { return lastIndex }
         var place = Self.hash(id) & (places.count - 1)
         while places[place] >= 0 {
             let index = Int(places[place])

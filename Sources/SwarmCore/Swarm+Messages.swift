@@ -246,17 +246,10 @@ extension Swarm {
         settle(pieces, of: id)
         for piece in pieces { importDelivered(piece, by: id) }
         let wantedCount = picker?.peerGained(pieces) ?? 0
-        let found = sessions.with(id) { session in
-            session.progressAt = now
-            // One that came complete gains nothing, so one that is not counted has said nothing
-            // before.
-            session.isCounted = true
-            session.interestingCount += wantedCount
-            return (session.placement?.level, session.isSeed)
-        }
-        guard let (level, isSeed) = found else { return }
-        if let level {
-            picker?.scopes.holderGained(pieces, at: level)
+        let found = sessions.with(id) { $0.gained(wanted: wantedCount, at: now) }
+        guard let (placement, isSeed) = found else { return }
+        if let placement {
+            picker?.scopes.holderGained(pieces, at: placement.level)
         } else {
             updatePlacement(id, at: now)
         }

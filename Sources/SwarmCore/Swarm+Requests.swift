@@ -78,20 +78,43 @@ extension Swarm {
         send(.request(RawBlock(range)), to: id, at: now, into: &actions)
     }
 
+    /// A peer that is not known to have nothing to be asked for.
+    private struct Hungry {
+        let id: ConnectionID
+        let isSnubbed: Bool
+        /// It has nothing, unless what others are asked for first changes that.
+        let isBarren: Bool
+    }
+
     mutating func refillAll(at now: Instant, into actions: inout [SwarmAction]) {
         mustRefill = false
-        guard pausedUntil == nil, let offers = picker?.offers() else { return }
-        var snubbed: [ConnectionID] = []
-        let hungry = sessions.ids { session in
-            guard session.isAskable, session.barrenSince != offers.at(session.level) else {
-                return false
-            }
-            if session.pipeline.isSnubbed { snubbed.append(session.id) }
-            return !session.pipeline.isSnubbed
-        }
-        for id in hungry { fill(id, at: now, into: &actions) }
+        guard pausedUntil == nil, let offers = picker?.offerCount() else { return }
+        let hungry = hungryPeers()
+        var hasChanged = false
         // Snubbed peers get what nobody else takes.
-        for id in snubbed { fill(id, at: now, into: &actions) }
+        for isSnubbed in [false, true] {
+            for peer in hungry where peer.isSnubbed == isSnubbed {
+                if peer.isBarren, !hasChanged { continue }
+                fill(peer.id, at: now, into: &actions)
+                hasChanged = hasChanged || picker?.offerCount() != offers
+            }
+        }
+    }
+
+    /// All are looked at where they are: there are many of them, and most have nothing.
+    private mutating func hungryPeers() -> [Hungry] {
+        guard let offers = picker?.offers() else { return [] }
+        return sessions.compactMap { session in
+            let count = offers.at(session.level)
+            guard session.isAskable, session.barrenSince != count else { return nil }
+            let isBarren = !session.mayBeAsked(offers)
+            if isBarren { session.barrenSince = count }
+            return Hungry(
+                id: session.id,
+                isSnubbed: session.pipeline.isSnubbed,
+                isBarren: isBarren
+            )
+        }
     }
 
     // MARK: Giving blocks back

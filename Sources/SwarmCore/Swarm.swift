@@ -7,103 +7,107 @@ package import SwarmModel
 /// Events come in through ``handle(_:at:into:)``, actions are appended, and ``deadline`` says when
 /// to send a tick. It names bytes and never holds any.
 package struct Swarm: Sendable {
-    package let settings: SwarmSettings
-    let limits: RequestLimits
-    package let me: PeerID
-
-    package internal(set) var content: SwarmContent? {
-        didSet {
-            geometry = content?.geometry
-            isPart = content?.isPart ?? false
-        }
-    }
-    // Of the content: on their own, so that reading them at every event copies nothing else.
-    package private(set) var geometry: PieceGeometry?
-    private(set) var isPart = false
-    package internal(set) var picker: PiecePicker?
-    var sessions = SessionTable()
-    package internal(set) var book: PeerBook
-    package internal(set) var ledger: Ledger
-    var whereabouts: Whereabouts
-    var layers: LayerExchange
-    var metadata: MetadataExchange
-    var audits: [PieceAudit] = []
-    var commits: CommitQueue
-    var files = FileProgress()
-    /// Files whose piece layer is not known yet: none of their pieces may be begun.
-    var layersAwaited: [FileIndex] = []
-    var departed = DepartedSenders()
-    var doubts = DoubtBook()
-    var reader: OriginReader
-    var random: SeededRandom
+    // First, beside each other, what is looked at at every event: when something is due.
 
     /// When to send a tick at the latest.
     package private(set) var deadline: Instant?
-    /// No blocks are asked for before then: the disk refused a write.
-    package internal(set) var pausedUntil: Instant?
-    package internal(set) var pauseReason: String?
     var housekeepingAt: Instant
     var rechokeAt: Instant
-    /// Ranges asked of a second peer in the endgame and not yet here: at most one for each peer.
-    var copies: [EndgameCopy] = []
-    /// Bytes that were asked of a second peer in the endgame, of all of them, ever.
-    var hedgedBytes = 0
+    /// No blocks are asked for before then: the disk refused a write.
+    package internal(set) var pausedUntil: Instant?
+    /// When imports may begin; nil when they may.
+    var settledAt: Instant?
+    /// When the neighbours hear of what is untold; nil when nothing is.
+    var gossipAt: Instant?
+    /// When duties are to be found anew; nil while nothing has changed.
+    var dutiesDueAt: Instant?
     /// A block became free that some other peer may be asked for.
     var mustRefill = false
-
-    // Scheduling
+    /// A connection has come or gone, or is of duty now, since the last count.
+    var connectionsChanged = true
     /// Whether it chooses whom to be connected to, and does not take anybody.
     var isSelective = false
-    /// Keys of the peers that it then needs to be connected to.
-    var dutyKeys: OrderedSet<UInt64> = []
+    /// Members are still coming, and it has heard of the first of them only.
+    var isRosterPartial = false
+    private(set) var isPart = false
     /// Connections that are still to be made, as of the last count.
     var connectionsLacking = 0
     /// Those of them that are not of duty.
     var besidesLacking = 0
-    /// One has come or gone, or is of duty now, since the last count.
-    var connectionsChanged = true
-    /// When they are to be found anew; nil while nothing has changed.
-    var dutiesDueAt: Instant?
-    var dutiesFoundAt: Instant?
-    var slots: UploadSlots
-    /// Connections with requests of which none is with the transport.
-    var uploadsWaiting: OrderedSet<ConnectionID> = []
-    var uplink: UplinkMeter
-    /// What the neighbours have heard of this host's uplink.
-    var pace = SelfPace()
-    /// Imports that may be under way at once: one more for each that is done, so that a host whose
-    /// downlink is narrow has not promised hundreds by the time that it knows.
-    var importsMax = SchedulerSettings.importsAtStart
-    package internal(set) var roster: Roster
-    package internal(set) var domains: Domains
-    /// Nil until the pieces are known.
-    var duty: ImportDuty?
-    /// Connections by the key of their peer, of ours only.
-    var connectionOf: OrderedDictionary<UInt64, ConnectionID> = [:]
-    /// When imports may begin; nil when they may.
-    var settledAt: Instant?
-    /// Members are still coming, and it has heard of the first of them only.
-    var isRosterPartial = false
-    /// Since when nothing is asked of anybody; nil while something is.
-    var idleSince: Instant?
-    /// How long it was so before, since something last came.
-    var idleBefore = Duration.zero
-    /// Where the next round of patience begins.
-    var patienceCursor = 0
+    var commits: CommitQueue
+    var layers: LayerExchange
+    var metadata: MetadataExchange
+    var audits: [PieceAudit] = []
+
+    // Then what most events change.
+
+    // Of the content: on its own, so that reading it copies nothing else.
+    package private(set) var geometry: PieceGeometry?
+    var sessions = SessionTable()
+    package internal(set) var picker: PiecePicker?
     var intents: IntentBook
     /// Pieces and withdrawn intents that the neighbours have not heard of.
     var havesUntold: [PieceIndex] = []
     var withdrawals: [(piece: Int, level: Int)] = []
-    /// When they will; nil when there are none.
-    var gossipAt: Instant?
     var gossipedAt: Instant?
     var begunAt: OrderedDictionary<PieceIndex, Instant> = [:]
     var pieceTime = Duration.zero
     var importTime = Duration.zero
     /// Of the oldest import under way.
     var importAge = Duration.zero
+    /// Imports that may be under way at once: one more for each that is done, so that a host whose
+    /// downlink is narrow has not promised hundreds by the time that it knows.
+    var importsMax = SchedulerSettings.importsAtStart
+    /// Since when nothing is asked of anybody; nil while something is.
+    var idleSince: Instant?
+    /// How long it was so before, since something last came.
+    var idleBefore = Duration.zero
+    /// What the neighbours have heard of this host's uplink.
+    var pace = SelfPace()
+    let limits: RequestLimits
+    package internal(set) var domains: Domains
+    /// Ranges asked of a second peer in the endgame and not yet here: at most one for each peer.
+    var copies: [EndgameCopy] = []
+    /// Bytes that were asked of a second peer in the endgame, of all of them, ever.
+    var hedgedBytes = 0
+    /// Connections with requests of which none is with the transport.
+    var uploadsWaiting: OrderedSet<ConnectionID> = []
+    var slots: UploadSlots
+    var uplink: UplinkMeter
+    package internal(set) var ledger: Ledger
+    var doubts = DoubtBook()
+    var files = FileProgress()
+
+    // And then the rest.
+
+    package let me: PeerID
+    package internal(set) var content: SwarmContent? {
+        didSet {
+            geometry = content?.geometry
+            isPart = content?.isPart ?? false
+        }
+    }
+    package internal(set) var pauseReason: String?
+    var reader: OriginReader
+    package internal(set) var book: PeerBook
+    package internal(set) var roster: Roster
+    /// Nil until the pieces are known.
+    var duty: ImportDuty?
+    /// Keys of the peers that it needs to be connected to, when it chooses.
+    var dutyKeys: OrderedSet<UInt64> = []
+    var dutiesFoundAt: Instant?
+    /// Connections by the key of their peer, of ours only.
+    var connectionOf: OrderedDictionary<UInt64, ConnectionID> = [:]
+    var whereabouts: Whereabouts
+    /// Files whose piece layer is not known yet: none of their pieces may be begun.
+    var layersAwaited: [FileIndex] = []
+    var departed = DepartedSenders()
+    /// Where the next round of patience begins.
+    var patienceCursor = 0
     /// Pieces imported although others came before, because they did not.
     package internal(set) var promotionCount = 0
+    var random: SeededRandom
+    package let settings: SwarmSettings
 
     /// How often sessions are looked over for silence, snubs and endgame.
     package static let housekeepingInterval = Duration.milliseconds(500)

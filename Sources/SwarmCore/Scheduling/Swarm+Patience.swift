@@ -141,7 +141,7 @@ extension Swarm {
 
     /// How long a piece takes from its first request, smoothed: of all, and of imports.
     mutating func notePieceTime(_ piece: PieceIndex, at now: Instant) {
-        guard let begun = begunAt.removeValue(forKey: piece) else { return }
+        guard let begun = begunAt.removeUnordered(piece) else { return }
         let took = now - begun
         func smooth(_ time: Duration) -> Duration {
             time == .zero ? took : time * 0.75 + took * 0.25

@@ -1,4 +1,5 @@
 import OrderedCollections
+import SwarmCore
 import SwarmModel
 
 /// The driver's record of pieces that are being put together: which blocks are here, from whom, and
@@ -37,15 +38,7 @@ struct AssemblyBoard {
         )
     }
 
-    mutating func abandon(_ piece: PieceIndex) { remove(piece) }
-
-    /// Constant time: the order of pieces means nothing here.
-    @discardableResult
-    private mutating func remove(_ piece: PieceIndex) -> Assembly? {
-        guard let index = assemblies.index(forKey: piece) else { return nil }
-        assemblies.swapAt(index, assemblies.count - 1)
-        return assemblies.removeLast().value
-    }
+    mutating func abandon(_ piece: PieceIndex) { assemblies.removeUnordered(piece) }
 
     mutating func restart(_ piece: PieceIndex) {
         guard let assembly = assemblies[piece] else { return }
@@ -95,7 +88,9 @@ struct AssemblyBoard {
     }
 
     /// The piece is verified: what was wrong with the remembered attempt, if there was one.
-    mutating func finish(_ piece: PieceIndex) -> [Int]? { remove(piece)?.suspects }
+    mutating func finish(_ piece: PieceIndex) -> [Int]? {
+        assemblies.removeUnordered(piece)?.suspects
+    }
 
     /// The leaves are known: reopens the wrong blocks and names them.
     mutating func audit(_ piece: PieceIndex) -> [Int] {

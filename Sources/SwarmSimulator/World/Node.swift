@@ -9,7 +9,11 @@ struct Node {
     let hasBadDisk: Bool
     let place: Int
     var swarm: Swarm
-    var announcer: Announcer
+    var announcer: Announcer {
+        didSet { announceAt = announcer.deadline }
+    }
+    /// When it wants to be asked next: looked up at every packet.
+    private(set) var announceAt: Instant?
     var peer: PeerID
     /// Counts processes; what was meant for an earlier one is dropped.
     var life: Int32 = 0
@@ -45,6 +49,7 @@ struct Node {
         peer = swarm.me
         self.swarm = swarm
         self.announcer = announcer
+        announceAt = announcer.deadline
         self.disk = disk
     }
 
@@ -56,11 +61,6 @@ struct Node {
     /// Tells the announcer whether there is nobody to ask.
     mutating func lookForPeers() {
         announcer.wantsPeersSooner = swarm.connectionCount == 0 && !swarm.isComplete
-    }
-
-    /// When its process is to be woken at the latest.
-    mutating func deadline(ofSwarm swarmDeadline: Instant?) -> Instant? {
-        earlier(swarmDeadline, announcer.deadline)
     }
 
     /// Nothing more is waited for: it has finished, needs nothing, or is dead for good.

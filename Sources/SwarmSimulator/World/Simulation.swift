@@ -220,7 +220,7 @@ package struct Simulation {
     mutating func plantTick(_ node: Int) { plantTick(node, nodes[node].swarm.deadline) }
 
     private mutating func plantTick(_ node: Int, _ swarmDeadline: Instant?) {
-        guard let due = nodes[node].deadline(ofSwarm: swarmDeadline) else { return }
+        guard let due = earlier(swarmDeadline, nodes[node].announceAt) else { return }
         if options.mutation == .deafTimer, node % 3 == 1 { return }
         let at = max(due, now)
         if let planted = nodes[node].tickAt, planted <= at { return }
