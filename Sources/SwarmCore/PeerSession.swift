@@ -147,8 +147,8 @@ package struct PeerSession: Sendable {
     /// The pieces the peer has; nil while that is not known.
     package var pieces: Bitfield? { availability == .known ? held : nil }
     package func has(_ piece: PieceIndex) -> Bool { availability == .known && held[piece] }
-    /// Those of the pieces that it does not have, as far as is known, by their numbers. Mutating, so
-    /// that nothing is copied to find them.
+    /// Those of the pieces that it does not have, as far as is known, by their numbers. Mutating,
+    /// so that nothing is copied to find them.
     mutating func lacking(_ pieces: [PieceIndex], _ numbers: [UInt32]) -> [UInt32] {
         guard availability == .known, pieces.contains(where: { held[$0] }) else { return numbers }
         return zip(pieces, numbers).filter { !held[$0.0] }.map(\.1)

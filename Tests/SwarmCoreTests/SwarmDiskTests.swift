@@ -170,8 +170,8 @@ struct SwarmDiskTests {
 
     // MARK: Files with the same content
 
-    private func twins(verified: [Int] = []) throws -> SwarmBench {
-        var bench = try SwarmBench(filePieces: [2, 2])
+    private func twins(verified: [Int] = [], gossipDelay: Duration = .zero) throws -> SwarmBench {
+        var bench = try SwarmBench(filePieces: [2, 2]) { $0.scheduler.gossipDelay = gossipDelay }
         let copy = DuplicateFile(file: try bench.file(1), original: try bench.file(0))
         bench.begin(try bench.content(verified: verified, duplicates: [copy]))
         return bench
@@ -191,8 +191,8 @@ struct SwarmDiskTests {
             }
             actions = bench.handle(.pieceVerified(piece))
             requests += SwarmBench.requests(actions)
-            let both = [UInt32(number), UInt32(number + 2)]
-            #expect(actions.contains(.sendHaves(both, to: SwarmBench.id(2))))
+            #expect(actions.contains(.send(.have(UInt32(number)), to: SwarmBench.id(2))))
+            #expect(actions.contains(.send(.have(UInt32(number + 2)), to: SwarmBench.id(2))))
         }
         #expect(requests.allSatisfy { $0.piece < 2 })
         #expect(
@@ -202,6 +202,21 @@ struct SwarmDiskTests {
         )
         #expect(bench.swarm.isComplete)
         #expect(bench.handle(.sealed(try bench.file(0))) == [.publishView])
+    }
+
+    @Test("haves of one moment are one action for each peer, of what it lacks")
+    func gatheredHaves() throws {
+        var bench = try twins(gossipDelay: .milliseconds(20))
+        _ = bench.open(2)
+        _ = bench.open(3)
+        _ = bench.join()
+        let piece = try #require(bench.swarm.picker?.activePieces.first)
+        let number = UInt32(piece.number)
+        _ = bench.receive(.have(number), from: 3)
+        for block in 0..<2 { _ = bench.arrive(bench.raw(piece.number, block)) }
+        let actions = bench.handle(.pieceVerified(piece))
+        #expect(actions.contains(.sendHaves([number, number + 2], to: SwarmBench.id(2))))
+        #expect(actions.contains(.send(.have(number + 2), to: SwarmBench.id(3))))
     }
 
     @Test(

@@ -46,8 +46,8 @@ package struct Roster: Sendable {
         }
     }
 
-    /// Changes that are told one by one. When there are more, one more is told: everything has to be
-    /// looked at anew then.
+    /// Changes that are told one by one. When there are more, one more is told: everything has to
+    /// be looked at anew then.
     package static let changesMax = 16
 
     /// A member as it was and as it is.

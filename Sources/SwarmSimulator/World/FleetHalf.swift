@@ -16,8 +16,8 @@ struct Step: Sendable {
 ///
 /// The machines run here, by themselves. What they do is kept as turns, in the order of the
 /// packets, and done by the simulation afterwards. A packet whose taking in needs more than its
-/// node (a connection's end, wrong bytes, a disk that fails) is left to the simulation with all that
-/// come after it for that node.
+/// node (a connection's end, wrong bytes, a disk that fails) is left to the simulation, with all
+/// that come after it for that node.
 package struct FleetHalf: Sendable {
     /// What a machine made of one event.
     struct Turn {

@@ -123,6 +123,18 @@ struct RosterTests {
         #expect(names(roster) == peers(1, 2))
     }
 
+    @Test("of thousands of changes no more are told than show that there are many")
+    func manyChanges() throws {
+        var roster = Roster(me: SwarmBench.peer(50), settings: SchedulerSettings())
+        let many = update(try (1...40).map { try entry(UInt8($0)) }, isWhole: true)
+        #expect(roster.apply(many, at: Self.now).count == Roster.changesMax + 1)
+        #expect(roster.members.count == 40)
+        #expect(roster.apply(many, at: Self.now).isEmpty)
+        let none = update([], isWhole: true)
+        #expect(roster.apply(none, at: Self.now).count == Roster.changesMax + 1)
+        #expect(roster.members.isEmpty)
+    }
+
     @Test("no more members than the limit")
     func bounded() throws {
         var settings = SchedulerSettings()
