@@ -127,7 +127,7 @@ import Testing
     @Test(
         "who waits for a version to close is told when its last holding goes",
         // Against waiting for ever; beside many others it may not have its turn for minutes.
-        .timeLimit(.minutes(15))
+        .timeLimit(.minutes(30))
     )
     func closing() async throws {
         let (one, two) = (try SampleVersion.varied(seed: 1), try SampleVersion.varied(seed: 2))
