@@ -120,6 +120,12 @@ let package = Package(
             ],
             resources: readyMadePlans.map { .embedInCode("Simulate/Plans/\($0).json") }
         ),
+        // Tests/Simulation/run compares what it prints without optimization with what `shoal` does.
+        .executableTarget(
+            name: "EventHash",
+            dependencies: ["SwarmSimulator"],
+            path: "Tests/Simulation/EventHash"
+        ),
         .testTarget(name: "ArchitectureTests"),
         .testTarget(name: "SwarmModelTests", dependencies: ["SwarmModel"]),
         .testTarget(name: "SwarmWireTests", dependencies: ["SwarmWire", "SwarmModel"]),
