@@ -147,12 +147,14 @@ package struct PeerSession: Sendable {
     /// The pieces the peer has; nil while that is not known.
     package var pieces: Bitfield? { availability == .known ? held : nil }
     package func has(_ piece: PieceIndex) -> Bool { availability == .known && held[piece] }
+
     /// Those of the pieces that it does not have, as far as is known, by their numbers. Mutating,
     /// so that nothing is copied to find them.
     mutating func lacking(_ pieces: [PieceIndex], _ numbers: [UInt32]) -> [UInt32] {
         guard availability == .known, pieces.contains(where: { held[$0] }) else { return numbers }
         return zip(pieces, numbers).filter { !held[$0.0] }.map(\.1)
     }
+
     /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of
     /// metadata.
     package var isSeed: Bool { availability == .known && held.isFull && held.count > 0 }

@@ -14,6 +14,8 @@ package struct Whereabouts: Hashable, Sendable {
     package func locality(of endpoint: Endpoint) -> Locality { localities[endpoint] ?? .unknown }
 
     package mutating func learn(_ update: RosterUpdate) {
+        let expected = min(update.joined.count, countMax)
+        if localities.count < expected { localities.reserveCapacity(expected) }
         for entry in update.joined {
             for endpoint in entry.endpoints { set(entry.locality, of: endpoint) }
         }
@@ -25,7 +27,7 @@ package struct Whereabouts: Hashable, Sendable {
     }
 
     private mutating func set(_ locality: Locality, of endpoint: Endpoint) {
-        guard localities[endpoint] != nil || localities.count < countMax else { return }
+        guard localities.count < countMax || localities[endpoint] != nil else { return }
         localities[endpoint] = locality
     }
 }

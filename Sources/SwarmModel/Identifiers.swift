@@ -36,6 +36,9 @@ package struct Bytes20: Hashable, Sendable, Comparable {
         tail = words.2
     }
 
+    /// The same in network order, as numbers: eight bytes, eight, and four.
+    package var words: (UInt64, UInt64, UInt32) { (head[0], head[1], tail) }
+
     package var bytes: [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity(20)

@@ -1,3 +1,5 @@
+package import SwarmModel
+
 /// Weighted rendezvous hashing (Thaler and Ravishankar 1998; weights as in Schindelhauer and
 /// Schomaker 2005): each member of a domain gets a cost for each piece, and the member with the
 /// lowest cost imports the piece into the domain. The lowest of a domain is the lowest of one of
@@ -15,17 +17,9 @@ package enum RendezvousRank {
     }
 
     /// A number for twenty bytes of peer id.
-    package static func key(_ bytes: some Sequence<UInt8>) -> UInt64 {
-        var key: UInt64 = 0
-        var word: UInt64 = 0
-        for (index, byte) in bytes.enumerated() {
-            word = word << 8 | UInt64(byte)
-            if index % 8 == 7 {
-                key = mix(key ^ word)
-                word = 0
-            }
-        }
-        return mix(key ^ word ^ 0x9E37_79B9_7F4A_7C15)
+    package static func key(_ id: Bytes20) -> UInt64 {
+        let (first, second, last) = id.words
+        return mix(mix(mix(first) ^ second) ^ UInt64(last) ^ 0x9E37_79B9_7F4A_7C15)
     }
 
     /// A number for a piece of a swarm; `salt` is the swarm's.

@@ -73,7 +73,22 @@ package struct Roster: Sendable {
     package var isKnown: Bool { !lives.isEmpty }
     package func member(_ peer: PeerID) -> Member? { members[peer] }
 
-    package static func key(of peer: PeerID) -> UInt64 { RendezvousRank.key(peer.bytes) }
+    package static func key(of peer: PeerID) -> UInt64 { RendezvousRank.key(peer.raw) }
+
+    /// What ranks each member that counts, by the level of the domain that it shares.
+    func standings(in domains: Domains) -> [[Standing]] {
+        var byLevel: [[Standing]] = Array(repeating: [], count: domains.top + 1)
+        // By index: a copy of a member would count the references in it, and there are thousands.
+        for index in members.values.indices {
+            guard let standing = members.values[index].standing else { continue }
+            let level = domains.level(
+                of: members.values[index].entry.locality,
+                key: standing.key
+            )
+            byLevel[level].append(standing)
+        }
+        return byLevel
+    }
 
     // MARK: What trackers say
 
@@ -88,7 +103,8 @@ package struct Roster: Sendable {
                 members[peer]?.listedBy = nil
             }
         }
-        if members.count < update.joined.count { members.reserveCapacity(update.joined.count) }
+        let expected = min(update.joined.count, settings.rosterMembersMax)
+        if members.count < expected { members.reserveCapacity(expected) }
         for entry in update.joined where entry.peer != me { enter(entry, life, &changes) }
         for peer in update.left where members[peer]?.listedBy == life {
             members[peer]?.listedBy = nil
@@ -104,18 +120,21 @@ package struct Roster: Sendable {
     }
 
     private mutating func enter(_ entry: RosterEntry, _ life: UInt64, _ changes: inout [Change]) {
-        guard let index = members.index(forKey: entry.peer) else {
-            guard members.count < settings.rosterMembersMax else { return }
-            var member = Member(entry: entry, key: Self.key(of: entry.peer))
-            member.listedBy = life
-            members[entry.peer] = member
-            note(Change(before: nil, after: member), &changes)
-            return
+        let isFull = members.count >= settings.rosterMembersMax
+        guard !isFull || members[entry.peer] != nil else { return }
+        let isNoting = isNoting(changes)
+        var isNew = false
+        func newcomer() -> Member {
+            isNew = true
+            return Member(entry: entry, key: Self.key(of: entry.peer))
         }
-        // Thousands come at once, and are changed where they are.
-        let before = isNoting(changes) ? members.values[index] : nil
-        let hasMoved = members.values[index].isListed(as: entry, by: life)
-        if hasMoved { note(Change(before: before, after: members.values[index]), &changes) }
+        // Thousands come at once, each looked for once and changed where it is.
+        let change = members.updateValue(forKey: entry.peer, default: newcomer()) { member in
+            let before = isNoting && !isNew ? member : nil
+            let hasMoved = member.isListed(as: entry, by: life)
+            return isNoting && (isNew || hasMoved) ? Change(before: before, after: member) : nil
+        }
+        if let change { changes.append(change) }
     }
 
     /// Forgets members that nobody lists and that are not connected.

@@ -36,9 +36,12 @@ extension Swarm {
             return
         }
         var endpoints: [Endpoint] = []
-        for member in roster.members.values
-        where member.connection == nil && !member.isLost && dutyKeys.contains(member.key) {
-            if let endpoint = member.entry.endpoints.first { endpoints.append(endpoint) }
+        let members = roster.members.values
+        for index in members.indices
+        where members[index].connection == nil && !members[index].isLost
+            && dutyKeys.contains(members[index].key)
+        {
+            if let endpoint = members[index].entry.endpoints.first { endpoints.append(endpoint) }
         }
         book.prefer(endpoints, at: now)
     }

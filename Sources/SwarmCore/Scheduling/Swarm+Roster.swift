@@ -67,7 +67,8 @@ extension Swarm {
     mutating func apply(_ changes: [Roster.Change], at now: Instant) {
         guard !changes.isEmpty, duty != nil else { return }
         if changes.count > Roster.changesMax {
-            if !reviewDomains(at: now) { rankAll() }
+            rankAll()
+            _ = reviewDomains(at: now)
         } else {
             for change in changes { rank(change) }
         }
@@ -97,12 +98,8 @@ extension Swarm {
     }
 
     mutating func rankAll() {
-        var byLevel: [[Standing]] = Array(repeating: [], count: domains.top + 1)
-        for member in roster.members.values {
-            if let standing = member.standing { byLevel[level(of: member)].append(standing) }
-        }
         let me = myStanding
-        duty?.replace(me: me, byLevel: byLevel)
+        duty?.replace(me: me, byLevel: roster.standings(in: domains))
         if let duty { picker?.scopes.setReach(duty.reach) }
     }
 
@@ -128,8 +125,8 @@ extension Swarm {
             labelsMax: isSmall ? 1 : .max,
             myKey: Roster.key(of: me)
         )
-        guard !isSmall else { return whole }
-        let direct = roster.members.values.count { !$0.isLost && whole.level(of: $0) == whole.top }
+        guard !isSmall, let duty, domains.leaf == whole.leaf else { return whole }
+        let direct = (whole.leaf...duty.top).reduce(0) { $0 + duty.members(at: $1).count }
         return Domains(
             mine: settings.locality,
             bucketCount: max(domains.bucketCount, buckets(for: direct + 1)),
@@ -149,8 +146,8 @@ extension Swarm {
 
     /// The version is known: its pieces can be ranked.
     mutating func beginScheduling(at now: Instant) {
-        domains = wantedDomains
         rebuildDomains(at: now)
+        _ = reviewDomains(at: now)
         dutiesChanged(at: now)
         guard domains.top > 0, settings.scheduler.policy == .nearestScope, !isSatisfied else {
             return
@@ -162,7 +159,6 @@ extension Swarm {
     }
 
     /// Splits the narrowest domain when it has grown too large; true when that changed the ranks.
-    /// It looks at every member, so it is done now and then.
     mutating func reviewDomains(at now: Instant) -> Bool {
         guard wantedDomains != domains else { return false }
         rebuildDomains(at: now)

@@ -33,7 +33,13 @@ struct Simulate: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How many seeds to run, one after another.", valueName: "n"))
     var seeds: Int = 1
 
-    @Option(help: ArgumentHelp("Runs at once; all cores when left out.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "Runs at once; all cores when left out. A single run of a plan whose pieces flow "
+                + "takes two cores, with the same events; 1 keeps it to one.",
+            valueName: "n"
+        )
+    )
     var jobs: Int?
 
     @Option(

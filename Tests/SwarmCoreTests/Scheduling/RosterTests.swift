@@ -55,6 +55,8 @@ struct RosterTests {
         _ = roster.apply(update([try entry(3)], left: [1]), at: Self.now)
         #expect(names(roster) == peers(2, 3))
         #expect(roster.apply(update([try entry(3)]), at: Self.now).isEmpty, "nothing changed")
+        let whole = update([try entry(2), try entry(3)], isWhole: true)
+        #expect(roster.apply(whole, at: Self.now).isEmpty, "nothing changed either")
         let changes = roster.apply(update([try entry(4)], isWhole: true), at: Self.now)
         #expect(names(roster) == peers(4))
         #expect(changes.count == 3)
@@ -144,5 +146,7 @@ struct RosterTests {
         _ = roster.apply(update(many, isWhole: true), at: Self.now)
         _ = roster.connected(SwarmBench.peer(20), SwarmBench.id(1), .unknown)
         #expect(roster.members.count == 3)
+        let moved = roster.apply(update([try entry(1, "b/2/y"), try entry(9)]), at: Self.now)
+        #expect(moved.map(\.after?.entry.peer) == [SwarmBench.peer(1)], "it has that one")
     }
 }
