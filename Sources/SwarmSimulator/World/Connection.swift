@@ -43,7 +43,8 @@ extension ConnectionID {
     var place: (connection: Int, end: Int) { (Int(number / 2), Int(number % 2)) }
 }
 
-/// What travels over a connection.
+/// What travels over a connection; and what a node's own driver says to its machine, which may take
+/// its place among packets.
 enum Packet {
     // Those that come by the million are apart from the rest, so that most packets are small.
     case have(UInt32)
@@ -55,6 +56,9 @@ enum Packet {
     indirect case hashes(HashRange, isWrong: Bool)
     /// The other end has closed, or has reset what came.
     case end
+    /// `life` is of the process that it is for.
+    indirect case mail(Mail, life: Int32)
+    case tick(life: Int32)
 
     init(_ message: PeerMessage) {
         switch message {
@@ -70,14 +74,29 @@ enum Packet {
         case .request(let block): .request(block)
         case .message(let message): message
         case .hashes(let range, _): .hashes(range, [])
-        case .block, .end, .haves: nil
+        case .block, .end, .haves, .mail, .tick: nil
         }
     }
 }
 
 /// A packet and the end it is for.
 struct Delivery {
-    var connection: Int32
-    var end: UInt8
-    var packet: Packet
+    // In the order in which it is smallest.
+    let packet: Packet
+    let end: UInt8
+    let connection: Int32
+    /// At that end.
+    let node: Int32
+
+    init(_ packet: Packet, connection: Int32, end: UInt8, node: Int32) {
+        self.packet = packet
+        self.end = end
+        self.connection = connection
+        self.node = node
+    }
+
+    /// Of the node itself, over no connection.
+    init(_ packet: Packet, within node: Int) {
+        self.init(packet, connection: -1, end: 0, node: Int32(node))
+    }
 }

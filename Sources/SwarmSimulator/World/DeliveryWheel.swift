@@ -1,8 +1,8 @@
 import SwarmModel
 
-/// Packets that arrive soon, in buckets of one step each: haves come by the million, and a bucket
-/// costs one entry of the agenda however many are in it. Arrival is rounded up to the step. Without
-/// a step nothing goes in, and every packet has its own time.
+/// What arrives soon, in buckets of one step each: haves come by the million, and a bucket costs
+/// one entry of the agenda however many are in it. Arrival is rounded up to the step. Without a
+/// step nothing goes in, and everything has its own time.
 struct DeliveryWheel {
     private static let bucketCount: Int64 = 2048
     private let step: Int64
@@ -22,11 +22,20 @@ struct DeliveryWheel {
         case opened(bucket: Int, at: Instant)
     }
 
+    /// When something that is due then is taken in: at the end of a step, and of a later one than
+    /// this.
+    func step(of time: Instant, now: Instant) -> Instant {
+        step > 0 ? Instant(nanoseconds: number(time, now) * step) : time
+    }
+
+    private func number(_ time: Instant, _ now: Instant) -> Int64 {
+        max(now.nanoseconds / step + 1, (time.nanoseconds + step - 1) / step)
+    }
+
     mutating func add(_ delivery: Delivery, at: Instant, now: Instant) -> Placement {
         guard step > 0 else { return .refused }
-        let current = now.nanoseconds / step
-        let number = max(current + 1, (at.nanoseconds + step - 1) / step)
-        guard number - current < Self.bucketCount else { return .refused }
+        let number = number(at, now)
+        guard number - now.nanoseconds / step < Self.bucketCount else { return .refused }
         let bucket = Int(number % Self.bucketCount)
         buckets[bucket].append(delivery)
         guard buckets[bucket].count == 1 else { return .added }

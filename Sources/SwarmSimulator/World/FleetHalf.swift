@@ -5,6 +5,7 @@ import SwarmModel
 struct Step: Sendable {
     let now: Instant
     let deliveries: [Delivery]
+    let order: NodeOrder
     let ends: [Connection.End]
     let connections: [Connection]
     let geometry: PieceGeometry
@@ -15,7 +16,7 @@ struct Step: Sendable {
 /// nothing but what was before the step, and only what they do has an order.
 ///
 /// The machines run here, by themselves. What they do is kept as turns, in the order of the
-/// packets, and done by the simulation afterwards. A packet whose taking in needs more than its
+/// arrivals, and done by the simulation afterwards. An arrival whose taking in needs more than its
 /// node (a connection's end, wrong bytes, a disk that fails) is left to the simulation, with all
 /// that come after it for that node.
 package struct FleetHalf: Sendable {
@@ -28,6 +29,8 @@ package struct FleetHalf: Sendable {
         var actionsEnd: Int
         /// Of the machine, after the event.
         var deadline: Instant?
+        /// After a tick: the announcer of its node must be asked.
+        var mustPoll = false
 
         init(_ event: SwarmEvent, actionsEnd: Int, _ deadline: Instant?) {
             code = Fingerprint.code(event)
@@ -38,7 +41,7 @@ package struct FleetHalf: Sendable {
     }
 
     struct Turns {
-        /// For each packet of this half, how many turns there were; none when it was left.
+        /// For each arrival of this half, how many turns there were; none when it was left.
         var counts: [UInt8] = []
         var turns: [Turn] = []
         var actions: [SwarmAction] = []
@@ -76,23 +79,54 @@ package struct FleetHalf: Sendable {
     mutating func work(_ step: Step) {
         for node in left { isLeft[node] = false }
         left.removeAll(keepingCapacity: true)
-        for delivery in step.deliveries {
-            let place = Int(delivery.connection) * 2 + Int(delivery.end)
-            let node = Int(step.ends[place].node)
-            guard node & 1 == parity else { continue }
+        for index in step.order.half(parity) {
+            let delivery = step.deliveries[Int(index)]
             let before = made.turns.count
-            take(delivery, node >> 1, step, isOpen: step.ends[place].isOpen)
+            take(delivery, Int(delivery.node) >> 1, step)
             made.counts.append(UInt8(made.turns.count - before))
         }
     }
 
-    private mutating func take(_ delivery: Delivery, _ node: Int, _ step: Step, isOpen: Bool) {
-        guard isOpen, !isLeft[node] else { return }
+    private mutating func take(_ delivery: Delivery, _ node: Int, _ step: Step) {
+        guard !isLeft[node] else { return }
         // What comes for it concerns nobody else and needs no chance.
         guard nodes[node].vice == .none, !nodes[node].isPaused, !nodes[node].hasBadDisk else {
             leave(node)
             return
         }
+        switch delivery.packet {
+        case .mail(let item, let life): open(item, life, node, step)
+        case .tick(let life): tick(life, node, step)
+        default: receive(delivery, node, step)
+        }
+    }
+
+    private mutating func open(_ item: Mail, _ life: Int32, _ node: Int, _ step: Step) {
+        guard nodes[node].life == life, nodes[node].isAlive else { return }
+        switch item {
+        case .event(let event): turn(event, node, step)
+        case .announceAnswered(let response) where !nodes[node].host.hasStaleRoster:
+            for fact in nodes[node].facts(response, isAfterFaults: false) {
+                turn(fact, node, step)
+            }
+            // Its announcer hears of it too.
+            leave(node)
+        default: leave(node)
+        }
+    }
+
+    private mutating func tick(_ life: Int32, _ node: Int, _ step: Step) {
+        guard nodes[node].life == life, nodes[node].isAlive, nodes[node].tickAt == step.now
+        else { return }
+        turn(.tick, node, step)
+        guard nodes[node].mustPoll(at: step.now) else { return }
+        made.turns[made.turns.count - 1].mustPoll = true
+        leave(node)
+    }
+
+    private mutating func receive(_ delivery: Delivery, _ node: Int, _ step: Step) {
+        let place = Int(delivery.connection) * 2 + Int(delivery.end)
+        guard step.ends[place].isOpen else { return }
         let id = Connection.id(Int(delivery.connection), Int(delivery.end))
         switch delivery.packet {
         case .have(let piece): turn(.received(.have(piece), from: id), node, step)
@@ -108,7 +142,7 @@ package struct FleetHalf: Sendable {
                 return
             }
             store(raw, range, from: from, node, step)
-        case .hashes, .end: leave(node)
+        case .hashes, .end, .mail, .tick: leave(node)
         }
     }
 

@@ -58,6 +58,26 @@ struct Node {
 
     // Mutating, so that the node is looked at where it is: it is large.
 
+    /// What its machine learns of an answer of the tracker.
+    mutating func facts(_ response: AnnounceResponse, isAfterFaults: Bool) -> [SwarmEvent] {
+        guard case .success(let success) = response else { return [] }
+        var facts: [SwarmEvent] = []
+        let keepsStale = host.hasStaleRoster && rosterEpoch != .none && !isAfterFaults
+        if let roster = success.roster, !keepsStale {
+            rosterEpoch = roster.epoch
+            facts.append(.rosterUpdated(roster))
+        }
+        facts.append(.peersLearned(success.peers))
+        return facts
+    }
+
+    /// Whether its announcer has anything to hear or to do.
+    mutating func mustPoll(at now: Instant) -> Bool {
+        guard !host.isStore else { return false }
+        if let announceAt, announceAt <= now { return true }
+        return announcer.wantsPeersSooner != (swarm.connectionCount == 0 && !swarm.isComplete)
+    }
+
     /// Tells the announcer whether there is nobody to ask.
     mutating func lookForPeers() {
         announcer.wantsPeersSooner = swarm.connectionCount == 0 && !swarm.isComplete
@@ -84,6 +104,14 @@ enum Mail {
     case scrub
     /// The request for a read is with the store.
     indirect case readBegins(OriginRead)
+
+    /// Needs no more than the machine, so that it may be taken in beside what other nodes take in.
+    var isForMachine: Bool {
+        switch self {
+        case .event, .announceAnswered: true
+        default: false
+        }
+    }
 }
 
 /// What is on the agenda.

@@ -151,14 +151,15 @@ extension Simulation {
         arrival = max(arrival, ends[connection * 2 + 1 - end].lastArrival)
         ends[connection * 2 + 1 - end].lastArrival = arrival
         let delivery = Delivery(
+            packet,
             connection: Int32(connection),
             end: UInt8(1 - end),
-            packet: packet
+            node: ends[connection * 2 + 1 - end].node
         )
         post(delivery, at: arrival)
     }
 
-    private mutating func post(_ delivery: Delivery, at: Instant) {
+    mutating func post(_ delivery: Delivery, at: Instant) {
         switch wheel.add(delivery, at: at, now: now) {
         case .added: break
         case .opened(let bucket, let due): agenda.add(.bucket(bucket), at: due)
@@ -168,15 +169,26 @@ extension Simulation {
 
     mutating func arriveAll(_ bucket: Int) {
         let deliveries = wheel.take(bucket)
+        byNode.sort(deliveries, nodeCount: nodes.count)
         if partitions.isEmpty, options.mutation == nil, !options.isRecording {
             arriveTogether(deliveries)
         } else {
-            for delivery in deliveries { arrive(delivery) }
+            let order = byNode.order
+            for index in order { arrive(deliveries[Int(index)]) }
         }
         wheel.recycle(deliveries)
     }
 
     mutating func arrive(_ delivery: Delivery) {
+        switch delivery.packet {
+        case .mail(let item, let life):
+            open(item, Int(delivery.node), life)
+            return
+        case .tick(let life):
+            tick(Int(delivery.node), life)
+            return
+        default: break
+        }
         let connection = Int(delivery.connection)
         if !partitions.isEmpty,
             isCut(

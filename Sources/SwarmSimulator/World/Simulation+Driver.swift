@@ -23,7 +23,7 @@ extension Simulation {
         case .have(let piece): deliver(.received(.have(piece), from: id), node)
         case .haves(let pieces): deliver(.havesReceived(pieces, from: id), node)
         case .message(let message): deliver(.received(message, from: id), node)
-        case .end: break
+        case .end, .mail, .tick: break
         }
     }
 
@@ -69,7 +69,12 @@ extension Simulation {
             at = max(now + .microseconds(hop), nodes[node].lastMailAt)
             nodes[node].lastMailAt = at
         }
-        agenda.add(.mail(node: Int32(node), life: nodes[node].life, item), at: at)
+        let life = nodes[node].life
+        if isFlow, item.isForMachine {
+            post(Delivery(.mail(item, life: life), within: node), at: at)
+        } else {
+            agenda.add(.mail(node: Int32(node), life: life, item), at: at)
+        }
     }
 
     mutating func open(_ item: Mail, _ node: Int, _ life: Int32) {

@@ -2,14 +2,16 @@ import OrderedCollections
 import SwarmCore
 import SwarmModel
 
-/// The packets of one step, taken in by all machines at once; what they do is done in the order of
-/// the packets. The outcome is that of taking in one after the other: see ``FleetHalf``.
+/// What arrives in one step, taken in by all machines at once; what they do is done in the order of
+/// ``NodeOrder``. The outcome is that of taking in one after the other: see ``FleetHalf``.
 extension Simulation {
     mutating func arriveTogether(_ deliveries: [Delivery]) {
+        let order = byNode
         nodes.work(
             Step(
                 now: now,
                 deliveries: deliveries,
+                order: order,
                 ends: ends,
                 connections: connections,
                 geometry: scenario.geometry
@@ -17,10 +19,11 @@ extension Simulation {
             on: options.cores
         )
         let made = nodes.takeTurns()
-        var readers = [TurnReader(), TurnReader()]
-        for delivery in deliveries {
-            let node = Int(ends[Int(delivery.connection) * 2 + Int(delivery.end)].node)
-            perform(delivery, node, made[node & 1], &readers[node & 1])
+        for parity in made.indices {
+            var reader = TurnReader()
+            for index in order.half(parity) {
+                perform(deliveries[Int(index)], made[parity], &reader)
+            }
         }
         nodes.recycle(made)
     }
@@ -34,10 +37,10 @@ extension Simulation {
 
     private mutating func perform(
         _ delivery: Delivery,
-        _ node: Int,
         _ made: FleetHalf.Turns,
         _ reader: inout TurnReader
     ) {
+        let node = Int(delivery.node)
         let count = made.counts[reader.packet]
         reader.packet += 1
         guard count > 0 else {
@@ -45,10 +48,13 @@ extension Simulation {
             return
         }
         var range: BlockRange?
-        if case .block(let raw, _) = delivery.packet {
+        switch delivery.packet {
+        case .block(let raw, _):
             range = scenario.geometry.alignedRange(of: raw)
             let sender = Int(ends[Int(delivery.connection) * 2 + 1 - Int(delivery.end)].node)
             if let range { tally.book(range.length, from: sender, to: node, at: now) }
+        case .tick: nodes[node].tickAt = nil
+        default: break
         }
         for _ in 0..<count {
             let turn = made.turns[reader.turn]
@@ -58,11 +64,24 @@ extension Simulation {
             reader.turn += 1
             reader.action = turn.actionsEnd
         }
-        // Its machine did something by which the piece may have been begun anew.
-        if count == 1, let piece = range?.piece,
-            let assembly = nodes[node].board.assemblies[piece], assembly.isWhole
-        {
-            pieceArrived(piece, assembly.attempt, node)
+        switch delivery.packet {
+        case .block:
+            // Its machine did something by which the piece may have been begun anew.
+            if count == 1, let piece = range?.piece,
+                let assembly = nodes[node].board.assemblies[piece], assembly.isWhole
+            {
+                pieceArrived(piece, assembly.attempt, node)
+            }
+        case .tick: ticked(made.turns[reader.turn - 1], node)
+        case .mail(.announceAnswered(let response), _): afterAnnounce(response, node)
+        default: break
         }
+    }
+
+    private mutating func ticked(_ turn: FleetHalf.Turn, _ node: Int) {
+        checkDeadline(turn.deadline, node)
+        guard turn.mustPoll else { return }
+        pollAnnouncer(node)
+        plantTick(node)
     }
 }

@@ -14,6 +14,8 @@ package struct Simulation {
     var random: SeededRandom
     var agenda = Agenda<Due>()
     var wheel: DeliveryWheel
+    /// Of the step at hand.
+    var byNode = NodeOrder()
     var network: Network
     var nodes = NodeTable()
     var connections: [Connection] = []
@@ -222,13 +224,18 @@ package struct Simulation {
     private mutating func plantTick(_ node: Int, _ swarmDeadline: Instant?) {
         guard let due = earlier(swarmDeadline, nodes[node].announceAt) else { return }
         if options.mutation == .deafTimer, node % 3 == 1 { return }
-        let at = max(due, now)
+        let at = wheel.step(of: max(due, now), now: now)
         if let planted = nodes[node].tickAt, planted <= at { return }
         nodes[node].tickAt = at
-        agenda.add(.tick(node: Int32(node), life: nodes[node].life), at: at)
+        let life = nodes[node].life
+        if isFlow {
+            post(Delivery(.tick(life: life), within: node), at: at)
+        } else {
+            agenda.add(.tick(node: Int32(node), life: life), at: at)
+        }
     }
 
-    private mutating func tick(_ node: Int, _ life: Int32) {
+    mutating func tick(_ node: Int, _ life: Int32) {
         guard nodes[node].life == life, nodes[node].isAlive, nodes[node].tickAt == now else {
             return
         }
@@ -238,11 +245,15 @@ package struct Simulation {
         }
         nodes[node].tickAt = nil
         handle(.tick, node)
-        if let deadline = nodes[node].swarm.deadline, deadline <= now {
-            checks.fail(.stall, "timer", node, "the deadline does not move on after a tick")
-        }
+        checkDeadline(nodes[node].swarm.deadline, node)
         pollAnnouncer(node)
         plantTick(node)
+    }
+
+    /// After a tick.
+    mutating func checkDeadline(_ deadline: Instant?, _ node: Int) {
+        guard let deadline, deadline <= now else { return }
+        checks.fail(.stall, "timer", node, "the deadline does not move on after a tick")
     }
 
     mutating func chance(_ one: Int) -> Bool { Int.random(in: 0..<one, using: &random) == 0 }

@@ -131,18 +131,14 @@ extension Simulation {
     }
 
     mutating func announceAnswered(_ response: AnnounceResponse, _ node: Int) {
-        if case .success(let success) = response {
-            if let roster = success.roster {
-                let isStale =
-                    nodes[node].host.hasStaleRoster && nodes[node].rosterEpoch != .none
-                    && !isAfterFaults
-                if !isStale {
-                    nodes[node].rosterEpoch = roster.epoch
-                    handle(.rosterUpdated(roster), node)
-                }
-            }
-            handle(.peersLearned(success.peers), node)
+        for fact in nodes[node].facts(response, isAfterFaults: isAfterFaults) {
+            handle(fact, node)
         }
+        afterAnnounce(response, node)
+    }
+
+    /// Its machine knows what the tracker has said.
+    mutating func afterAnnounce(_ response: AnnounceResponse, _ node: Int) {
         nodes[node].announcer.answered(response, at: now)
         pollAnnouncer(node)
         plantTick(node)
