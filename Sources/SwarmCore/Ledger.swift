@@ -15,27 +15,31 @@ package struct Ledger: Hashable, Sendable {
 
     package init(at here: Locality) { self.here = here }
 
-    /// Books a block that came; `kept` is false when there was no use for it.
+    /// Books a block that came; `kept` is false when there was no use for it. For `guess` and what
+    /// is returned see ``TrafficLedger/add(_:guess:)``.
+    @discardableResult
     package mutating func received(
         _ bytes: Int,
         from sender: Locality,
         kind: SourceKind,
-        kept: Bool
-    ) {
-        received.add(
-            TrafficLedger.Entry(
-                from: sender,
-                to: here,
-                kind: kind,
-                bytes: bytes,
-                duplicateBytes: kept ? 0 : bytes
-            )
+        kept: Bool,
+        guess: Int = 0
+    ) -> Int {
+        let entry = TrafficLedger.Entry(
+            from: sender,
+            to: here,
+            kind: kind,
+            bytes: bytes,
+            duplicateBytes: kept ? 0 : bytes
         )
+        return received.add(entry, guess: guess)
     }
 
     /// Books a block that the transport has handed to the kernel.
-    package mutating func sent(_ bytes: Int, to receiver: Locality) {
-        sent.add(TrafficLedger.Entry(from: here, to: receiver, kind: .peer, bytes: bytes))
+    @discardableResult
+    package mutating func sent(_ bytes: Int, to receiver: Locality, guess: Int = 0) -> Int {
+        let entry = TrafficLedger.Entry(from: here, to: receiver, kind: .peer, bytes: bytes)
+        return sent.add(entry, guess: guess)
     }
 
     package mutating func refetched(_ bytes: Int) { refetchedBytes += bytes }

@@ -46,18 +46,23 @@ package struct PeerSession: Sendable {
     package var level = 0 {
         didSet { barrenSince = nil }
     }
-    /// How it is counted among the holders; nil while it is not.
-    package var placement: Placement?
     /// What the picker's offers were when it had nothing to ask of this peer; nil when that may
     /// have changed since.
     package var barrenSince: UInt64?
     /// Nothing is asked of it before then: it rejects while it does not choke.
     package private(set) var refusesUntil: Instant?
-    package var lastReceivedAt: Instant
     package var lastSentAt: Instant
+    // Of which what is outstanding comes first.
+    package var pipeline: RequestPipeline
+    /// How it is counted among the holders; nil while it is not.
+    package var placement: Placement?
+    package var lastReceivedAt: Instant
     /// When it last got a piece or said that it fetches one.
     package var progressAt: Instant
-    package var pipeline: RequestPipeline
+    package private(set) var locality = Locality.unknown
+    /// Where the ledger had blocks of it, and blocks for it, when it last looked.
+    var bookedReceived = 0
+    var bookedSent = 0
     package var uploads = UploadQueue()
 
     package let isIncoming: Bool
@@ -69,7 +74,6 @@ package struct PeerSession: Sendable {
     private var boxedHandshake = Boxed<ExtendedHandshake?>(nil)
     /// Speaks our extensions.
     package private(set) var isOurs = false
-    package private(set) var locality = Locality.unknown
     package private(set) var takesIntents = false
     package private(set) var takesUplinks = false
     package private(set) var takesDoesNotHave = false
@@ -152,7 +156,9 @@ package struct PeerSession: Sendable {
     /// so that nothing is copied to find them.
     mutating func lacking(_ pieces: [PieceIndex], _ numbers: [UInt32]) -> [UInt32] {
         guard availability == .known, pieces.contains(where: { held[$0] }) else { return numbers }
-        return zip(pieces, numbers).filter { !held[$0.0] }.map(\.1)
+        var lacking: [UInt32] = []
+        for (piece, number) in zip(pieces, numbers) where !held[piece] { lacking.append(number) }
+        return lacking
     }
 
     /// Has every piece. Of a version without pieces nobody is a seed: it is only a source of

@@ -250,9 +250,16 @@ extension Swarm {
     }
 
     private mutating func book(_ bytes: Int, from id: ConnectionID, kept: Bool) {
-        ledger.received(bytes, from: locality(of: id), kind: .peer, kept: kept)
+        let place = ledger.received(
+            bytes,
+            from: locality(of: id),
+            kind: .peer,
+            kept: kept,
+            guess: sessions.with(id) { $0.bookedReceived } ?? 0
+        )
         // Without a session it was on its way when the connection was closed.
         let isFirst = sessions.with(id) { session in
+            session.bookedReceived = place
             session.receivedBytes += bytes
             return session.receivedBytes == bytes
         }

@@ -220,8 +220,13 @@ extension Swarm {
         at now: Instant,
         into actions: inout [SwarmAction]
     ) {
-        if wasSent { ledger.sent(Int(raw.length), to: locality(of: id)) }
+        var place = 0
+        if wasSent {
+            let guess = sessions.with(id) { $0.bookedSent } ?? 0
+            place = ledger.sent(Int(raw.length), to: locality(of: id), guess: guess)
+        }
         let found = sessions.with(id) { session in
+            if wasSent { session.bookedSent = place }
             defer { session.uploads.finished(raw, wasSent: wasSent, at: now) }
             return session.uploads.progressAt
         }

@@ -83,11 +83,14 @@ package struct TrafficLedger: Hashable, Sendable {
     }
 
     /// Enters bytes that went from one place to another. Sums stop at the largest number rather
-    /// than trap: some come from outside.
-    package mutating func add(_ entry: Entry) {
+    /// than trap: some come from outside. Returns where among ``entries`` they are, for the next of
+    /// the same ends: a guess that is right spares the search.
+    @discardableResult
+    package mutating func add(_ entry: Entry, guess: Int = 0) -> Int {
         let amount = Amount(bytes: entry.bytes, duplicateBytes: entry.duplicateBytes)
         total.add(amount)
-        let place = place(of: entry)
+        let isThere = entries.indices.contains(guess) && entries[guess].hasSameEnds(as: entry)
+        let place = isThere ? guess : place(of: entry)
         if place < entries.count, entries[place].hasSameEnds(as: entry) {
             entries[place].bytes.addClamped(entry.bytes)
             entries[place].duplicateBytes.addClamped(entry.duplicateBytes)
@@ -96,6 +99,7 @@ package struct TrafficLedger: Hashable, Sendable {
         } else {
             other.add(amount)
         }
+        return place
     }
 
     package mutating func add(_ ledger: TrafficLedger) {

@@ -4,9 +4,9 @@ import SwarmModel
 /// Nothing unverified is exposed or served again (reliability S1, S5): a host sends, seals and
 /// publishes only pieces that are on its disk and were checked there.
 extension Simulation {
-    mutating func checkServing(_ node: Int) {
-        guard nodes[node].vice == .none, !actions.isEmpty else { return }
-        for action in actions {
+    mutating func checkServing(_ list: ArraySlice<SwarmAction>, _ node: Int) {
+        guard nodes[node].vice == .none, !list.isEmpty else { return }
+        for action in list {
             switch action {
             case .sendBlock(let range, _):
                 if !nodes[node].disk.verified[range.piece] {

@@ -48,7 +48,7 @@ extension ConnectionID {
 enum Packet {
     // Those that come by the million are apart from the rest, so that most packets are small.
     case have(UInt32)
-    indirect case haves([UInt32])
+    case haves([UInt32])
     case request(RawBlock)
     case block(RawBlock, isWrong: Bool)
     indirect case message(PeerMessage)

@@ -17,11 +17,16 @@ package struct Fingerprint: Hashable, Sendable {
     }
 
     /// An event by its ``code(_:)``, and what came of it.
-    mutating func fold(_ now: Instant, _ node: Int, _ event: UInt64, _ actions: [SwarmAction]) {
+    mutating func fold(
+        _ now: Instant,
+        _ node: Int,
+        _ event: UInt64,
+        _ list: ArraySlice<SwarmAction>
+    ) {
         fold(UInt64(bitPattern: now.nanoseconds))
-        fold(UInt64(node) << 32 | UInt64(actions.count))
+        fold(UInt64(node) << 32 | UInt64(list.count))
         fold(event)
-        for action in actions { fold(Self.code(action)) }
+        for action in list { fold(Self.code(action)) }
     }
 
     static func code(_ event: SwarmEvent) -> UInt64 {

@@ -13,7 +13,8 @@ struct NodeOrder {
         let half = (nodeCount + 1) / 2
         places.removeAll(keepingCapacity: true)
         places.append(contentsOf: repeatElement(0, count: half * 2))
-        for delivery in deliveries { places[Self.rank(delivery.node, half)] += 1 }
+        // By index: a copy of a delivery would count the references in it.
+        for index in deliveries.indices { places[Self.rank(deliveries[index].node, half)] += 1 }
         var sum: Int32 = 0
         for rank in places.indices {
             if rank == half { middle = Int(sum) }
@@ -23,8 +24,8 @@ struct NodeOrder {
         }
         order.removeAll(keepingCapacity: true)
         order.append(contentsOf: repeatElement(0, count: deliveries.count))
-        for (index, delivery) in deliveries.enumerated() {
-            let rank = Self.rank(delivery.node, half)
+        for index in deliveries.indices {
+            let rank = Self.rank(deliveries[index].node, half)
             order[Int(places[rank])] = Int32(index)
             places[rank] += 1
         }

@@ -58,9 +58,7 @@ extension Simulation {
         }
         for _ in 0..<count {
             let turn = made.turns[reader.turn]
-            actions.removeAll(keepingCapacity: true)
-            actions.append(contentsOf: made.actions[reader.action..<turn.actionsEnd])
-            follow(turn, node)
+            follow(turn, made.actions[reader.action..<turn.actionsEnd], node)
             reader.turn += 1
             reader.action = turn.actionsEnd
         }

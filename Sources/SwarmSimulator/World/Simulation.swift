@@ -198,23 +198,22 @@ package struct Simulation {
         if options.isRecording { record(event, node) }
         if !isFlow { checkStep(event, node) }
         let turn = FleetHalf.Turn(event, actionsEnd: actions.count, nodes[node].swarm.deadline)
-        follow(turn, node)
+        var list: [SwarmAction] = []
+        swap(&list, &actions)
+        follow(turn, list[...], node)
+        // The array is used again: most events have few actions, and there are millions.
+        if actions.isEmpty { swap(&list, &actions) }
     }
 
     /// A machine has handled an event: what it does is checked, and done.
-    mutating func follow(_ turn: FleetHalf.Turn, _ node: Int) {
+    mutating func follow(_ turn: FleetHalf.Turn, _ list: ArraySlice<SwarmAction>, _ node: Int) {
         eventCount += 1
-        fingerprint.fold(now, node, turn.code, actions)
+        fingerprint.fold(now, node, turn.code, list)
         checks.now = now
-        checkServing(node)
-        var list: [SwarmAction] = []
-        swap(&list, &actions)
+        checkServing(list, node)
         for action in list { carryOut(action, node) }
-        // The array is used again: most events have few actions, and there are millions.
-        let isQuiet = list.isEmpty
-        if actions.isEmpty { swap(&list, &actions) }
         // A have that moved nothing moves no deadline either, and they come by the million.
-        if isQuiet, isFlow, turn.isHave { return }
+        if list.isEmpty, isFlow, turn.isHave { return }
         plantTick(node, turn.deadline)
     }
 

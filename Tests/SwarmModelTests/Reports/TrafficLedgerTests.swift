@@ -46,6 +46,24 @@ struct TrafficLedgerTests {
         #expect(all.bytes { $0.kind == .origin } == 4)
     }
 
+    @Test("a guess of where a row is changes nothing, whatever it is")
+    func guess() throws {
+        let rows = try [
+            entry("b", "a", 1), entry("a", "b", 2), entry("c", "b", 4), entry("a", "b", 8),
+            entry("a", "c", 16), entry("b", "a", 32),
+        ]
+        let expected = ledger(rows, entriesMax: 3)
+        for guess in -1...4 {
+            var sum = TrafficLedger(entriesMax: 3)
+            for row in rows { sum.add(row, guess: guess) }
+            #expect(sum == expected)
+        }
+        var sum = ledger(rows)
+        let place = sum.add(rows[0])
+        #expect(sum.add(rows[0], guess: place) == place)
+        #expect(sum.entries[place].bytes == 35)
+    }
+
     @Test("beyond its rows it keeps only the sum, and rows that are there go on", arguments: 0...4)
     func bounded(entriesMax: Int) throws {
         var sum = TrafficLedger(entriesMax: entriesMax)
