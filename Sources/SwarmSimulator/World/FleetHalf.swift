@@ -116,8 +116,10 @@ package struct FleetHalf: Sendable {
     }
 
     private mutating func tick(_ life: Int32, _ node: Int, _ step: Step) {
-        guard nodes[node].life == life, nodes[node].isAlive, nodes[node].tickAt == step.now
+        guard nodes[node].life == life, nodes[node].isAlive, nodes[node].tickAt == step.now,
+            nodes[node].tickedAt != step.now
         else { return }
+        nodes[node].tickedAt = step.now
         turn(.tick, node, step)
         guard nodes[node].mustPoll(at: step.now) else { return }
         made.turns[made.turns.count - 1].mustPoll = true

@@ -20,6 +20,8 @@ struct Node {
     var isAlive = false
     var isPaused = false
     var tickAt: Instant?
+    /// When its half last let it tick: of several planned for one moment the first counts.
+    var tickedAt: Instant?
     /// What came while the process was paused.
     var backlog: [Due] = []
     /// When the last fact for the driver's queue arrives.
