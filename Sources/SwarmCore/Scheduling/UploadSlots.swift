@@ -52,6 +52,9 @@ package struct UploadSlots: Sendable {
     private static let gainMin = 0.85
     /// Then the crowd is not halved for this long.
     private static let respite = Duration.seconds(60)
+    /// Blocks that have gone out and not been judged by: short ones say little one by one.
+    private var unjudged = (bytes: 0, time: Duration.zero)
+    private static let judgedBytesMin = 4 * PieceGeometry.blockLength
     /// When a block last went out at a good pace.
     package private(set) var soonAt: Instant?
     /// What the crowd was when it was halved, the time that was the reason, and since when no more
@@ -110,8 +113,19 @@ package struct UploadSlots: Sendable {
 
     /// A block has gone out, so long after it was handed over or the one before it went.
     package mutating func finished(_ bytes: Int, after time: Duration, at now: Instant) {
+        // Handling a file of a few bytes takes longer than sending it.
+        guard bytes >= min(PieceGeometry.blockLength, pieceLength) else { return }
+        unjudged.bytes += bytes
+        unjudged.time += time
+        guard unjudged.bytes >= min(Self.judgedBytesMin, pieceLength) else { return }
+        let whole = unjudged.time * max(1, Double(pieceLength) / Double(max(1, unjudged.bytes)))
+        unjudged = (0, .zero)
+        judge(whole, after: time, at: now)
+    }
+
+    /// A whole piece would have taken so long.
+    private mutating func judge(_ whole: Duration, after time: Duration, at now: Instant) {
         let slots = counts.near + counts.far
-        let whole = time * max(1, Double(pieceLength) / Double(max(1, bytes)))
         if whole <= Self.soon {
             soonAt = now
             crowd = min(crowd + 1, slots)

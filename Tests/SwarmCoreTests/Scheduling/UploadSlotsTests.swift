@@ -140,6 +140,28 @@ struct UploadSlotsTests {
         #expect(crowd(uplink: 100, most: 0.2) >= 14)
     }
 
+    @Test("files of a few bytes say nothing of the uplink, blocks of 16 KiB only several at once")
+    func shortBlocks() {
+        let block = PieceGeometry.blockLength
+        var slots = UploadSlots(near: 4, far: 4, turnBytes: 100, turnTime: .seconds(9))
+        slots.pieceLength = 64 * block
+        for number in 1...100 {
+            slots.finished(3, after: .milliseconds(1), at: .origin + .milliseconds(number))
+        }
+        #expect(!slots.isNarrow(at: .origin + .milliseconds(100)))
+        #expect(slots.soonAt == nil)
+        // One waits for 50 ms, which would be 3.2 s for a piece; with three more it is 0.8 s.
+        let now = Instant.origin + .milliseconds(200)
+        slots.finished(block, after: .milliseconds(50), at: now)
+        #expect(!slots.isNarrow(at: now))
+        for _ in 1...2 { slots.finished(block, after: .zero, at: now) }
+        #expect(!slots.isNarrow(at: now))
+        slots.finished(block, after: .zero, at: now)
+        #expect(slots.isNarrow(at: now), "800 ms for a piece is narrow")
+        for _ in 1...4 { slots.finished(block, after: .milliseconds(1), at: now) }
+        #expect(slots.soonAt == now)
+    }
+
     @Test("slots follow from the uplink when it is known")
     func sizes() {
         var settings = SwarmSettings()
