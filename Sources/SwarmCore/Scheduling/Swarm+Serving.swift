@@ -171,7 +171,7 @@ extension Swarm {
 
     /// Waits for a piece that has just been sent to another, who can pass it on.
     private func isSettling(_ id: ConnectionID, at now: Instant) -> Bool {
-        sessions[id]?.uploads.next.map { slots.isSettling($0, at: now) } ?? false
+        sessions[id]?.uploads.next.map { slots.isSettling($0, besides: id, at: now) } ?? false
     }
 
     private func candidate(_ session: PeerSession, at now: Instant) -> UploadSlots.Candidate {
@@ -181,14 +181,15 @@ extension Swarm {
             level: session.level,
             piecesHeld: session.pieces?.population ?? 0,
             waitsSince: session.uploads.waitsSince ?? now,
-            isFirst: session.uploads.next.map { isUnsent($0, at: session.level, now) } ?? false
+            isFirst: session.uploads.next.map { isUnsent($0, to: session, at: now) } ?? false
         )
     }
 
     /// Only this host has the piece in the domain that the peer and it are in, as far as it knows,
-    /// and nobody is being sent it.
-    private func isUnsent(_ piece: PieceIndex, at level: Int, _ now: Instant) -> Bool {
-        !slots.isSending(piece, at: now) && isOnlyHere(piece, at: level)
+    /// and nobody else is being sent it.
+    private func isUnsent(_ piece: PieceIndex, to session: PeerSession, at now: Instant) -> Bool {
+        !slots.isSending(piece, besides: session.id, at: now)
+            && isOnlyHere(piece, at: session.level)
     }
 
     private func isOnlyHere(_ piece: PieceIndex, at level: Int) -> Bool {

@@ -67,7 +67,7 @@ package struct UploadSlots: Sendable {
     private static let alike = Duration.seconds(1)
     private static let narrowTime = Duration.seconds(2)
     /// Pieces that went out from a narrow uplink, the oldest first: nobody has said so yet.
-    private var settling: [(piece: PieceIndex, since: Instant)] = []
+    private var settling: [(piece: PieceIndex, to: ConnectionID, since: Instant)] = []
     private static let settlingMax = 64
     /// So long after a piece has left it counts as being sent: its have is on its way here.
     private static let settles = Duration.seconds(1)
@@ -159,9 +159,14 @@ package struct UploadSlots: Sendable {
         return true
     }
 
-    /// Whether somebody is being sent the piece, or was a moment ago.
-    package func isSending(_ piece: PieceIndex, at now: Instant) -> Bool {
-        turns.contains { $0.turn.piece == piece } || isSettling(piece, at: now)
+    /// Whether somebody else is being sent the piece, or was a moment ago.
+    package func isSending(
+        _ piece: PieceIndex,
+        besides id: ConnectionID,
+        at now: Instant
+    ) -> Bool {
+        turns.contains { $0.turn.piece == piece && $0.id != id }
+            || isSettling(piece, besides: id, at: now)
     }
 
     /// What is being sent, and to whom.
@@ -169,15 +174,22 @@ package struct UploadSlots: Sendable {
         turns.lazy.compactMap { turn in turn.turn.piece.map { (turn.id, $0) } }
     }
 
-    /// The last of a piece has gone out, and whoever got it has had no time to say that it has it.
-    package func isSettling(_ piece: PieceIndex, at now: Instant) -> Bool {
-        settling.contains { $0.piece == piece && now - $0.since < Self.settles }
+    /// What was asked for of a piece has gone out to somebody else, who has had no time to say that
+    /// it has the piece. It may ask for the rest of it.
+    package func isSettling(
+        _ piece: PieceIndex,
+        besides id: ConnectionID,
+        at now: Instant
+    ) -> Bool {
+        settling.contains {
+            $0.piece == piece && $0.to != id && now - $0.since < Self.settles
+        }
     }
 
-    private mutating func settle(_ piece: PieceIndex?, at now: Instant) {
+    private mutating func settle(_ piece: PieceIndex?, to id: ConnectionID, at now: Instant) {
         guard let piece, isNarrow(at: now) else { return }
         settling.removeAll { $0.piece == piece || now - $0.since >= Self.settles }
-        settling.append((piece, now))
+        settling.append((piece, id, now))
         if settling.count > Self.settlingMax { settling.removeFirst() }
     }
 
@@ -191,7 +203,7 @@ package struct UploadSlots: Sendable {
     ) {
         guard let index = index(of: id) else { return }
         turns[index].turn.bytes += bytes
-        if piece != turns[index].turn.piece { settle(turns[index].turn.piece, at: now) }
+        if piece != turns[index].turn.piece { settle(turns[index].turn.piece, to: id, at: now) }
         turns[index].turn.piece = piece
         let turn = turns[index].turn
         let hasHadItsShare =
@@ -208,7 +220,7 @@ package struct UploadSlots: Sendable {
     /// Nothing of it is on its way any more.
     package mutating func drained(_ id: ConnectionID, at now: Instant) {
         guard let index = index(of: id) else { return }
-        settle(turns.remove(at: index).turn.piece, at: now)
+        settle(turns.remove(at: index).turn.piece, to: id, at: now)
     }
 
     /// Its connection is gone, and what was sent with it.

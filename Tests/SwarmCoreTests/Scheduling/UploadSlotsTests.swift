@@ -162,6 +162,24 @@ struct UploadSlotsTests {
         #expect(slots.soonAt == now)
     }
 
+    @Test("from a narrow uplink a piece goes to one at a time, who may have the rest of it")
+    func settling() throws {
+        var slots = UploadSlots(near: 4, far: 4, turnBytes: 100, turnTime: .seconds(9))
+        slots.pieceLength = 100
+        slots.finished(100, after: .seconds(1), at: .origin)
+        #expect(slots.isNarrow(at: .origin))
+        let geometry = try PieceGeometry(pieceLength: 16384, fileLengths: [1])
+        let piece = try #require(geometry.piece(0))
+        _ = slots.admits(Self.id(1), .near, at: .origin)
+        slots.sent(50, of: piece, to: Self.id(1), othersWait: false, at: .origin)
+        #expect(slots.isSending(piece, besides: Self.id(2), at: .origin))
+        #expect(!slots.isSending(piece, besides: Self.id(1), at: .origin))
+        slots.drained(Self.id(1), at: .origin)
+        #expect(slots.isSettling(piece, besides: Self.id(2), at: .origin))
+        #expect(!slots.isSettling(piece, besides: Self.id(1), at: .origin))
+        #expect(!slots.isSettling(piece, besides: Self.id(2), at: .origin + .seconds(1)))
+    }
+
     @Test("slots follow from the uplink when it is known")
     func sizes() {
         var settings = SwarmSettings()
