@@ -5,6 +5,12 @@ import SwarmRuntime
 import SwarmWire
 import Testing
 
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#endif
+
 /// Two ends of this process over the loopback interface.
 @Suite("PeerListener and PeerDialer", .timeLimit(.minutes(1)))
 struct TransportSocketTests {
@@ -187,6 +193,46 @@ struct TransportSocketTests {
         #expect(pair.accepted.recorder.events.count == 1)
         #expect(pair.dialled.recorder.events.count == 1)
     }
+
+    #if os(Linux)
+        /// An accepted socket has what the listening one has, from its first packet on.
+        @Test("what listens does not take the system's congestion control")
+        func congestionControl() async throws {
+            let (resources, accepted) = (resources(), End(Fixture.us))
+            let listener = try await PeerListener.bind(
+                host: "127.0.0.1",
+                port: 0,
+                resources: resources,
+                lookup: accepted
+            )
+            #expect(congestionControl(listeningOn: listener.localEndpoint.port) == "cubic")
+            await listener.close()
+            await resources.shutDown()
+        }
+
+        /// Of the socket of this process that listens on the IPv4 port.
+        private func congestionControl(listeningOn port: UInt16) -> String? {
+            func option(_ socket: Int32, _ level: Int32, _ name: Int32) -> [UInt8]? {
+                var value = [UInt8](repeating: 0, count: 16)
+                var length = socklen_t(value.count)
+                guard getsockopt(socket, level, name, &value, &length) == 0 else { return nil }
+                return Array(value.prefix(Int(length)))
+            }
+            for socket in Int32(0)..<1024 where option(socket, SOL_SOCKET, SO_ACCEPTCONN)?[0] == 1 {
+                var address = sockaddr_in()
+                var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+                let named = withUnsafeMutablePointer(to: &address) { pointer in
+                    pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                        getsockname(socket, $0, &length)
+                    }
+                }
+                guard named == 0, address.sin_port.byteSwapped == port else { continue }
+                let name = option(socket, Int32(IPPROTO_TCP), TCP_CONGESTION)
+                return name.map { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            }
+            return nil
+        }
+    #endif
 
     @Test("a dial can come from an address of our choice")
     func localAddress() async throws {

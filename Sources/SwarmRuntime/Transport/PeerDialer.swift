@@ -84,6 +84,7 @@ package struct PeerDialer: Sendable {
             resources.gauges.refusedConnections.add(1)
             throw Refused()
         }
+        PeerSocket.setCongestionControl(of: channel)
         let direct = try PeerSocket.prepare(channel, resources: resources)
         let handler = PeerConnectionHandler(
             role: role,

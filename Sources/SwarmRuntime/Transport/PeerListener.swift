@@ -28,6 +28,11 @@ package struct PeerListener: Sendable {
         let bootstrap = ServerBootstrap(group: resources.group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    PeerSocket.setCongestionControl(of: channel)
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try accept(channel, resources: resources, lookup: lookup)

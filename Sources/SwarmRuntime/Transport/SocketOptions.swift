@@ -32,7 +32,6 @@ enum PeerSocket {
                 .tcpOption(.init(rawValue: TCP_USER_TIMEOUT)),
                 value: ChannelOptions.Types.SocketOption.Value(clamping: milliseconds)
             )
-            setCongestionControl(of: channel)
         #endif
         return direct
     }
@@ -40,7 +39,10 @@ enum PeerSocket {
     #if os(Linux)
         /// Cubic, whatever the system's default is: pacing as BBR does it costs three times the
         /// processor time within a data centre. A kernel without it keeps its default.
-        private static func setCongestionControl(of channel: any Channel) {
+        ///
+        /// To be called before the handshake, and so on the listening socket for those that are
+        /// accepted: a socket on which BBR has begun stays paced after it is exchanged.
+        static func setCongestionControl(of channel: any Channel) {
             guard let provider = channel as? any SocketOptionProvider else { return }
             typealias Name = (UInt8, UInt8, UInt8, UInt8, UInt8)
             let cubic: Name = (0x63, 0x75, 0x62, 0x69, 0x63)
@@ -50,5 +52,7 @@ enum PeerSocket {
                 value: cubic
             )
         }
+    #else
+        static func setCongestionControl(of channel: any Channel) {}
     #endif
 }
