@@ -40,6 +40,41 @@ package final class PieceBoard: Sendable {
         }
 
         var isDrained: Bool { !blocks.contains(.claimed) }
+
+        func isFree(_ range: Range<Int>) -> Bool {
+            isOpen && blocks[range].allSatisfy { $0 == .free }
+        }
+
+        mutating func mark(_ range: Range<Int>, _ block: Block) {
+            for index in range { blocks[index] = block }
+        }
+
+        /// The attempt that the blocks are claimed in, when they are free.
+        mutating func claim(_ range: Range<Int>) -> Int? {
+            guard isFree(range) else { return nil }
+            mark(range, .claimed)
+            return attempt
+        }
+
+        /// What came of a claim that was written.
+        mutating func store(
+            _ claim: Claim,
+            leaves: [Digest],
+            from connection: ConnectionID
+        ) -> Stored {
+            guard attempt == claim.attempt, isOpen else {
+                mark(claim.range.blocks, .free)
+                return .outdated
+            }
+            for (index, leaf) in zip(claim.range.blocks, leaves) {
+                blocks[index] = .stored
+                self.leaves[index] = leaf
+                senders[index] = connection
+            }
+            storedCount += claim.range.blocks.count
+            guard storedCount == blocks.count else { return .partOfPiece }
+            return .wholePiece(leaves: self.leaves, expected: expected)
+        }
     }
 
     /// The right to write a range, until it is stored or given back.
@@ -144,54 +179,37 @@ package final class PieceBoard: Sendable {
     // MARK: The connections' side
 
     func accepts(_ range: BlockRange) -> Bool {
-        assemblies.withLock { all in Self.isFree(range, all[range.piece]) }
+        assemblies.withLock { all in all[range.piece]?.isFree(range.blocks) ?? false }
     }
 
     /// Nil when somebody else has written or is writing some of it, or nobody wants it.
     func claim(_ range: BlockRange) -> Claim? {
         assemblies.withLock { all in
-            guard let attempt = all[range.piece]?.attempt, Self.isFree(range, all[range.piece])
-            else {
-                return nil
-            }
-            for index in range.blocks { all[range.piece]?.blocks[index] = .claimed }
-            return Claim(range: range, attempt: attempt)
+            let attempt = all[range.piece]?.claim(range.blocks) ?? nil
+            return attempt.map { Claim(range: range, attempt: $0) }
         }
-    }
-
-    private static func isFree(_ range: BlockRange, _ assembly: Assembly?) -> Bool {
-        guard let assembly, assembly.isOpen else { return false }
-        return assembly.blocks[range.blocks].allSatisfy { $0 == .free }
     }
 
     /// The write failed.
     func giveBack(_ claim: Claim) {
-        assemblies.withLock { all in Self.free(claim, &all) }
+        assemblies.withLock { all in
+            all[claim.range.piece]?.mark(claim.range.blocks, .free)
+            Self.forgetIfShut(claim.range.piece, &all)
+        }
     }
 
     func stored(_ claim: Claim, leaves: [Digest], from connection: ConnectionID) -> Stored {
         assemblies.withLock { all in
             let piece = claim.range.piece
-            guard all[piece]?.attempt == claim.attempt, all[piece]?.isOpen == true else {
-                Self.free(claim, &all)
-                return .outdated
-            }
-            for (index, leaf) in zip(claim.range.blocks, leaves) {
-                all[piece]?.blocks[index] = .stored
-                all[piece]?.leaves[index] = leaf
-                all[piece]?.senders[index] = connection
-            }
-            all[piece]?.storedCount += claim.range.blocks.count
-            guard let assembly = all[piece], assembly.storedCount == assembly.blocks.count else {
-                return .partOfPiece
-            }
-            return .wholePiece(leaves: assembly.leaves, expected: assembly.expected)
+            let stored = all[piece]?.store(claim, leaves: leaves, from: connection) ?? .outdated
+            if case .outdated = stored { Self.forgetIfShut(piece, &all) }
+            return stored
         }
     }
 
-    private static func free(_ claim: Claim, _ all: inout [PieceIndex: Assembly]) {
-        let piece = claim.range.piece
-        for index in claim.range.blocks { all[piece]?.blocks[index] = .free }
-        if all[piece]?.isOpen == false, all[piece]?.isDrained == true { all[piece] = nil }
+    /// An abandoned piece is kept until the last write into it is over.
+    private static func forgetIfShut(_ piece: PieceIndex, _ all: inout [PieceIndex: Assembly]) {
+        guard let assembly = all[piece], !assembly.isOpen, assembly.isDrained else { return }
+        all[piece] = nil
     }
 }
