@@ -28,17 +28,17 @@ bool shoal_sha256_has_avx512(void) { return false; }
 bool shoal_sha256_has_shani(void) { return false; }
 
 void shoal_sha256_avx512(const void *inputs, size_t stride, size_t length, size_t count,
-                         void *digests) {
+                         void *digests, const void *ahead) {
     __builtin_trap();
 }
 
 void shoal_sha256_shani(const void *inputs, size_t stride, size_t length, size_t count,
-                        void *digests) {
+                        void *digests, const void *ahead) {
     __builtin_trap();
 }
 
 void shoal_sha256_shani_wide(const void *inputs, size_t stride, size_t length, size_t count,
-                             void *digests) {
+                             void *digests, const void *ahead) {
     __builtin_trap();
 }
 

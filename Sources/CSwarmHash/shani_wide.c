@@ -6,8 +6,8 @@
 #if defined(__x86_64__)
 
 SHANI void shoal_sha256_shani_wide(const void *inputs, size_t stride, size_t length, size_t count,
-                                   void *digests) {
-    hash_inputs(inputs, stride, length, count, digests);
+                                   void *digests, const void *ahead) {
+    hash_inputs(inputs, stride, length, count, digests, ahead);
 }
 
 #endif

@@ -86,13 +86,23 @@ struct EqualInputs {
     let stride: Int
     let length: Int
     let count: Int
+    /// Where what will be hashed next lies in the same way; it is fetched into the cache meanwhile
+    /// and need not exist.
+    let ahead: UnsafeRawPointer?
 
-    init(base: UnsafeRawPointer, stride: Int, length: Int, count: Int) {
+    init(
+        base: UnsafeRawPointer,
+        stride: Int,
+        length: Int,
+        count: Int,
+        ahead: UnsafeRawPointer? = nil
+    ) {
         precondition(length % 64 == 0 && count >= 0, "\(count) inputs of \(length) bytes")
         self.base = base
         self.stride = stride
         self.length = length
         self.count = count
+        self.ahead = ahead
     }
 
     func start(of index: Int) -> UnsafeRawPointer { base + index * stride }
@@ -102,7 +112,8 @@ struct EqualInputs {
             base: start(of: number),
             stride: stride,
             length: length,
-            count: count - number
+            count: count - number,
+            ahead: ahead.map { $0 + number * stride }
         )
     }
 }
@@ -125,10 +136,18 @@ extension HashKernel {
                 inputs.stride,
                 inputs.length,
                 inputs.count,
-                digests
+                digests,
+                inputs.ahead
             )
         case .shani:
-            shoal_sha256_shani(inputs.base, inputs.stride, inputs.length, inputs.count, digests)
+            shoal_sha256_shani(
+                inputs.base,
+                inputs.stride,
+                inputs.length,
+                inputs.count,
+                digests,
+                inputs.ahead
+            )
         case .openssl:
             guard inputs.count > 0 else { return }
             LibcryptoSHA256.hash(inputs, into: digests)
@@ -148,7 +167,8 @@ extension HashKernel {
                 inputs.stride,
                 inputs.length,
                 count,
-                digests + done
+                digests + done,
+                inputs.ahead.map { $0 + done * inputs.stride }
             )
             done += count
         }

@@ -23,7 +23,8 @@ package enum LeafHasher {
     package static func hashLeaves(
         _ bytes: UnsafeRawBufferPointer,
         into digests: UnsafeMutableBufferPointer<Digest>,
-        using kernel: HashKernel
+        using kernel: HashKernel,
+        ahead: UnsafeRawPointer? = nil
     ) {
         precondition(
             digests.count == leafCount(of: bytes.count),
@@ -33,7 +34,13 @@ package enum LeafHasher {
         let leafLength = PieceGeometry.blockLength
         let wholeCount = bytes.count / leafLength
         kernel.hash(
-            EqualInputs(base: source, stride: leafLength, length: leafLength, count: wholeCount),
+            EqualInputs(
+                base: source,
+                stride: leafLength,
+                length: leafLength,
+                count: wholeCount,
+                ahead: ahead
+            ),
             into: target
         )
         if wholeCount < digests.count {
@@ -43,14 +50,12 @@ package enum LeafHasher {
         }
     }
 
-    /// The leaf hashes of `bytes`.
-    package static func leaves(of bytes: UnsafeRawBufferPointer) -> [Digest] {
-        leaves(of: bytes, using: kernel)
-    }
-
+    /// The leaf hashes of `bytes`. What lies `ahead` and will be copied next is fetched into the
+    /// cache meanwhile, as many bytes; nothing there is read, and it need not exist.
     package static func leaves(
         of bytes: UnsafeRawBufferPointer,
-        using kernel: HashKernel
+        using kernel: HashKernel = kernel,
+        ahead: UnsafeRawPointer? = nil
     ) -> [Digest] {
         let count = leafCount(of: bytes.count)
         return Array(unsafeUninitializedCapacity: count) { buffer, initializedCount in
@@ -58,7 +63,8 @@ package enum LeafHasher {
             hashLeaves(
                 bytes,
                 into: UnsafeMutableBufferPointer(rebasing: buffer[..<count]),
-                using: kernel
+                using: kernel,
+                ahead: ahead
             )
             initializedCount = count
         }

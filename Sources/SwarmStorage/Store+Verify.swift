@@ -133,6 +133,7 @@ private final class ViewScan: Sendable {
 
     /// Reads pieces until there are none left.
     func work(_ progress: (Int) -> Void) {
+        var ahead = FetchAhead()
         PieceChecker.withBuffer { buffer in
             var current: (file: FileIndex, open: OpenFile)?
             while true {
@@ -141,7 +142,7 @@ private final class ViewScan: Sendable {
                 let run = runs[number]
                 if current?.file != run.file { current = open(run.file).map { (run.file, $0) } }
                 for piece in run.pieces {
-                    if !holds(piece, run.file, current?.open, buffer) {
+                    if !holds(piece, run.file, current?.open, buffer, &ahead) {
                         damaged.withLock { $0.append(piece) }
                     }
                     progress(info.geometry.length(of: piece))
@@ -159,11 +160,14 @@ private final class ViewScan: Sendable {
         _ piece: PieceIndex,
         _ file: FileIndex,
         _ open: OpenFile?,
-        _ buffer: UnsafeMutableRawBufferPointer
+        _ buffer: UnsafeMutableRawBufferPointer,
+        _ ahead: inout FetchAhead
     ) -> Bool {
         guard let open, let checker = checkers[file.number] else { return false }
         let number = piece.number - info.geometry.pieceNumbers(of: file).lowerBound
-        return checker.holds(number, of: open, buffer: buffer)
+        return checker.holds(number, of: open, buffer: buffer) {
+            ahead.fetch($0, at: $1, of: open.descriptor.rawValue)
+        }
     }
 
     var report: VerifyReport {

@@ -40,6 +40,23 @@ struct HashKernelTests {
         }
     }
 
+    @Test(
+        "what lies ahead is not read: it may be anywhere",
+        arguments: HashKernel.available,
+        [1, 4, 15, 16, 17, 35]
+    )
+    func ahead(kernel: HashKernel, count: Int) {
+        let bytes = randomBytes(count * 16384 + 5, seed: UInt64(count))
+        let expected = bytes.withUnsafeBytes { LeafHasher.leaves(of: $0, using: kernel) }
+        for address in [0x1000, 0x7fff_ffff_f000, Int.min + 64, -64] {
+            let ahead = UnsafeRawPointer(bitPattern: address)
+            let digests = bytes.withUnsafeBytes {
+                LeafHasher.leaves(of: $0, using: kernel, ahead: ahead)
+            }
+            #expect(digests == expected)
+        }
+    }
+
     @Test("a kernel writes the digests it was asked for and nothing beside them")
     func bounds() {
         let bytes = randomBytes(5 * 16384 + 7, seed: 5)

@@ -4,12 +4,13 @@ internal import SwarmModel
 internal import SystemPackage
 
 /// One thread's share of a hashing run: its buffer, and the leaves of the piece that it is at.
-struct HashingWorker {
+struct HashingWorker: ~Copyable {
     private let pieceLength: Int
     private let progress: HashingProgress
     private let beforeRead: (@Sendable (String, Int) -> Void)?
     private let buffer: UnsafeMutableRawBufferPointer
     private var leaves: [Digest] = []
+    private var ahead = FetchAhead()
 
     init(
         pieceLength: Int,
@@ -22,8 +23,7 @@ struct HashingWorker {
         buffer = .allocate(byteCount: ContentHasher.bufferLength, alignment: 4096)
     }
 
-    /// Frees the buffer; the worker must not be used afterwards.
-    func release() { buffer.deallocate() }
+    deinit { buffer.deallocate() }
 
     /// The hashes of the pieces of one chunk.
     mutating func hash(
@@ -40,8 +40,16 @@ struct HashingWorker {
             if progress.isCancelled { throw .cancelled }
             let part = min(buffer.count, chunk.length - done)
             try read(part, at: chunk.offset + done, from: descriptor, of: file)
-            leaves += LeafHasher.leaves(of: UnsafeRawBufferPointer(rebasing: buffer[..<part]))
             done += part
+            let next = ahead.fetch(
+                min(buffer.count, chunk.length - done),
+                at: chunk.offset + done,
+                of: descriptor.number
+            )
+            leaves += LeafHasher.leaves(
+                of: UnsafeRawBufferPointer(rebasing: buffer[..<part]),
+                ahead: next
+            )
             progress.add(part)
             closePieces(into: &hashes, fileLength: file.length, atEnd: done == chunk.length)
         }
