@@ -5,7 +5,8 @@ internal import Glibc
 ///
 /// The file is mapped for that, and nothing is read through the mapping. A prefetch of a page that
 /// is not there does nothing, whereas reading one of a file that was cut short ends the process.
-/// One for each thread.
+/// One for each thread, and a new one when a file is opened: its number may be that of another that
+/// was closed.
 struct FetchAhead: ~Copyable {
     private var window: (file: Int32, offset: Int, base: UnsafeMutableRawPointer)?
     /// Mapped at once: little page table, and few calls.

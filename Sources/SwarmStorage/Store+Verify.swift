@@ -140,7 +140,10 @@ private final class ViewScan: Sendable {
                 let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard number < runs.count else { return }
                 let run = runs[number]
-                if current?.file != run.file { current = open(run.file).map { (run.file, $0) } }
+                if current?.file != run.file {
+                    current = open(run.file).map { (run.file, $0) }
+                    ahead = FetchAhead()
+                }
                 for piece in run.pieces {
                     if !holds(piece, run.file, current?.open, buffer, &ahead) {
                         damaged.withLock { $0.append(piece) }

@@ -33,6 +33,7 @@ struct HashingWorker: ~Copyable {
         let descriptor = try Self.open(file)
         try Self.check(descriptor, is: file)
         posix_fadvise(descriptor.number, chunk.offset, chunk.length, POSIX_FADV_SEQUENTIAL)
+        ahead = FetchAhead()
         leaves.removeAll(keepingCapacity: true)
         var hashes: [Digest] = []
         var done = 0
