@@ -5,6 +5,7 @@ import random
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 # Seconds that a daemon has to end after SIGTERM.
@@ -12,6 +13,11 @@ SHUTDOWN_SECONDS = 2.0
 _PR_SET_PDEATHSIG = 1
 _CRASHES = (signal.SIGILL, signal.SIGTRAP, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGSEGV)
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def end_on_sigterm():
+    """Has SIGTERM end this program as an exception does, so that it ends and removes what it started."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
 
 
 def eventually(condition, seconds, what):

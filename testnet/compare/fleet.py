@@ -22,6 +22,7 @@ import types
 import urllib.request
 
 from obedient_hosts import Host, call
+from processes import end_on_sigterm
 
 MIB = 1 << 20
 WAIT_SECONDS = 30
@@ -392,6 +393,7 @@ def rollout(load, url):
 
 
 def main():
+    end_on_sigterm()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shoal", required=True)
     parser.add_argument("--hosts", type=int, default=10_000)

@@ -11,6 +11,8 @@ import sys
 import tempfile
 import time
 
+from processes import end_on_sigterm
+
 # Who distributes, and what a scenario says for it. Every host but the seed and the tracker receives.
 WAYS = {
     "shoal": {"seeds": "seed"},
@@ -110,6 +112,7 @@ def options():
 
 
 def main():
+    end_on_sigterm()
     chosen = options()
     if os.geteuid() != 0:
         raise SystemExit("locality: run it as root: the comparison needs network namespaces")

@@ -17,6 +17,7 @@ import time
 import libtorrent as lt
 from contestants import Aria, Curl, LibTorrent, Mixed, Shoal
 from models import model
+from processes import end_on_sigterm
 
 COMPARISONS = ["one", "tls", "eight", "standard", "disk", "hash"]
 MIB = 1 << 20
@@ -307,6 +308,7 @@ def run(chosen, fast, disk):
 
 
 def main():
+    end_on_sigterm()
     chosen = options()
     print(f"{processor()}; Linux {platform.release()}; libtorrent {lt.version}; "
           f"{time.strftime('%Y-%m-%d')}; {chosen.rounds} rounds, {chosen.size} MiB")  # fmt: skip
