@@ -70,7 +70,7 @@ def memory(given):
         yield given
         return
     with tempfile.TemporaryDirectory(prefix="shoal-compare-") as directory:
-        mount = ["mount", "-t", "tmpfs", "-o", "huge=always,mode=0700", "tmpfs", directory]
+        mount = ["mount", "-t", "tmpfs", "-o", "huge=always,mode=0700,size=90%", "tmpfs", directory]
         if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode != 0:
             print("no tmpfs with huge pages (needs root): /dev/shm instead", file=sys.stderr)
             yield pathlib.Path("/dev/shm")
@@ -245,12 +245,14 @@ def options():
     return parser.parse_args()
 
 
-def crowd_size(given, size):
+def crowd_size(given, size, directory):
+    """MiB of a model of which nine copies, and what is touched before, fit into `directory` and into memory."""
     if given:
         return given
     with open("/proc/meminfo") as text:
-        free = next(int(x.split()[1]) // 1024 for x in text if x.startswith("MemAvailable"))
-    return min(size, free * 6 // 10 // 9)
+        available = next(int(x.split()[1]) * 1024 for x in text if x.startswith("MemAvailable"))
+    free = min(available, shutil.disk_usage(directory).free)
+    return min(size, free // MIB * 6 // 10 // 9)
 
 
 def run(chosen, fast, disk):
@@ -297,7 +299,7 @@ def run(chosen, fast, disk):
         summary["disk"] = one(f"One seed to one peer, disk ({disk.parent})", disk)
     if "eight" in chosen.only:
         shutil.rmtree(source)
-        crowd = crowd_size(chosen.crowd_size, chosen.size)
+        crowd = crowd_size(chosen.crowd_size, chosen.size, fast)
         source = model(fast / "crowd", crowd * MIB)
         contestants = [Shoal(chosen.shoal, source, fast), LibTorrent(source, fast)]
         summary["eight"] = compare(
