@@ -227,6 +227,11 @@ def processor():
     return f"{name}, {os.cpu_count()} cores, {' '.join(kinds) or 'no SHA extensions'}"
 
 
+def congestion_control():
+    """What paces, or does not pace, those that take the network's default: all but Shoal."""
+    return pathlib.Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip()
+
+
 def options():
     parser = argparse.ArgumentParser(
         prog="testnet/compare/throughput",
@@ -312,7 +317,7 @@ def run(chosen, fast, disk):
 def main():
     end_on_sigterm()
     chosen = options()
-    print(f"{processor()}; Linux {platform.release()}; libtorrent {lt.version}; "
+    print(f"{processor()}; Linux {platform.release()}, {congestion_control()}; libtorrent {lt.version}; "
           f"{time.strftime('%Y-%m-%d')}; {chosen.rounds} rounds, {chosen.size} MiB")  # fmt: skip
     with (
         memory(chosen.tmpfs) as tmpfs,
