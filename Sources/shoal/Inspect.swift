@@ -7,6 +7,7 @@ import SwarmWire
 /// `shoal inspect`: what a `.torrent` file says, after every check that needs no content.
 struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "inspect",
         abstract: "Shows what a .torrent file describes.",
         discussion: """
             Prints names, info-hash, magnet link, files with their Merkle roots, and which piece \

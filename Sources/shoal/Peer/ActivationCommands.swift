@@ -7,6 +7,7 @@ import SwarmRuntime
 /// `shoal activate`: lets a version serve on this host.
 struct Activate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "activate",
         abstract: "Lets a version that is on this host serve, and waits until it does.",
         discussion: """
             Runs the hook before, points models/ORG/MODEL/current to the version, runs the hook \
@@ -31,6 +32,7 @@ struct Activate: AsyncParsableCommand {
 /// `shoal rollback`: lets the version serve that served before.
 struct Rollback: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "rollback",
         abstract: "Lets the version of a model serve again that served before on this host.",
         discussion: """
             Moves no bytes. For this host alone: 'shoal rollout rollback' is for a fleet.
@@ -122,6 +124,7 @@ private enum Activation {
 /// `shoal prefetch`: brings a version to this host, without letting it serve.
 struct Prefetch: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "prefetch",
         abstract: "Lets the local peer fetch, verify and seal a version, and waits for it.",
         discussion: """
             The version then is under models/ORG/MODEL/VERSION, but 'current' stays as it is.
@@ -187,6 +190,7 @@ extension PeerClient {
 /// `shoal pin`: keeps a version on this host.
 struct Pin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "pin",
         abstract: "Keeps a version on this host, however little room there is.",
         discussion: "Versions that nothing keeps go when the disk budget is used up."
     )
@@ -205,6 +209,7 @@ struct Pin: AsyncParsableCommand {
 /// `shoal unpin`: lets a version go when room is needed.
 struct Unpin: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "unpin",
         abstract: "Lets a version that was pinned go when room is needed."
     )
 

@@ -7,6 +7,7 @@ import SwarmStorage
 /// `shoal adopt`: a version from files that are already on this host.
 struct Adopt: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "adopt",
         abstract: "Takes a version from files that are here already, and fetches only the rest.",
         discussion: """
             The directory has the version's files by their names, as a Hugging Face cache does \

@@ -10,6 +10,7 @@ import UnixSignals
 /// `shoal peer`: the daemon of a host.
 struct Peer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "peer",
         abstract: "Runs this host's peer: holds versions, serves them, and answers the local API.",
         discussion: """
             What an earlier run held is opened again: complete versions are served, partial ones \

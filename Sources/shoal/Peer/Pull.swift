@@ -13,6 +13,7 @@ import SystemPackage
 /// `shoal pull`: fetches one version, verified, and ends.
 struct Pull: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "pull",
         abstract: "Fetches a version from its swarm, verifies every byte, and ends.",
         discussion: """
             The version is a name, which the tracker resolves, a .torrent file, or a magnet link. \

@@ -9,6 +9,7 @@ import SystemPackage
 /// `shoal status`: what the local peer is doing.
 struct Status: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Shows what the local peer is doing, or what a swarm has moved and at what cost.",
         discussion: """
             Without --tracker: the local peer's versions, progress, rates, peers, problems, and \
@@ -133,6 +134,7 @@ extension SwarmStatus {
 /// `shoal list`: the versions of this host.
 struct List: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "list",
         abstract: "Lists the versions on this host, complete and partial.",
         discussion: "With --data it reads a data directory that no peer is running on."
     )
@@ -240,6 +242,7 @@ struct ReferenceArgument: ParsableArguments {
 /// `shoal remove`: takes a version off this host.
 struct Remove: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "remove",
         abstract: "Stops a version and deletes it from this host.",
         discussion: "Files that other versions share stay. Programs that have a file open keep it."
     )
@@ -270,6 +273,7 @@ struct Remove: AsyncParsableCommand {
 /// `shoal verify`: hashes a version's files anew.
 struct Verify: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "verify",
         abstract: "Reads every byte of a version from the disk and compares it with its hashes.",
         discussion: "Ends with status 3 when something does not match."
     )

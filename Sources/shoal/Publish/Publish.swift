@@ -8,6 +8,7 @@ import SwarmWire
 /// `shoal publish`: hashes a directory into an immutable version and makes it known.
 struct Publish: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "publish",
         abstract: "Hashes a directory into a version, and registers it with a tracker.",
         discussion: """
             The version's identity is a hash over the names and contents of the files, so the same \

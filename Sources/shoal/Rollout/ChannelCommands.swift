@@ -19,6 +19,7 @@ struct ChannelCommands: AsyncParsableCommand {
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "set",
             abstract: "Makes a channel, or changes its selector and what it keeps."
         )
         @Argument(help: "The name of the channel.") var name: String
@@ -74,6 +75,7 @@ struct ChannelCommands: AsyncParsableCommand {
 
     struct Remove: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "remove",
             abstract: "Removes a channel. Its hosts go on with what they serve."
         )
         @Argument(help: "The name of the channel.") var name: String

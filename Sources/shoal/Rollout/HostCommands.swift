@@ -57,6 +57,7 @@ struct HostCommands: AsyncParsableCommand {
 
     struct Hold: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "hold",
             abstract: "Tells hosts to hold a version until it is released."
         )
         @OptionGroup var subject: Subject
@@ -80,6 +81,7 @@ struct HostCommands: AsyncParsableCommand {
 
     struct Release: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "release",
             abstract: "Lets hosts evict a version that they were told to hold.",
             discussion: """
                 What a host has stays until it needs the room; `shoal remove` on the host removes \

@@ -31,6 +31,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Create: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "create",
             abstract: "Begins a rollout of a published version.",
             discussion: """
                   shoal rollout create prod 2.0 --wave pool=canary/soak=600 --wave 10% --wave all
@@ -80,6 +81,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Watch: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "watch",
             abstract: "Follows a rollout to its end.",
             discussion: """
                 Redraws on a terminal; elsewhere it prints a line for each change, with --json an \
@@ -104,6 +106,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Pause: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "pause",
             abstract: "Holds a rollout where it is: no further host is switched."
         )
         @OptionGroup var target: RolloutTarget
@@ -123,6 +126,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Resume: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "resume",
             abstract: "Lets a paused rollout go on; hosts whose activation failed try once more."
         )
         @OptionGroup var target: RolloutTarget
@@ -137,6 +141,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Approve: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "approve",
             abstract: "Passes the gate 'approval' of a wave.",
             discussion: "Approving a wave that has passed already does nothing."
         )
@@ -157,6 +162,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Abort: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "abort",
             abstract: "Ends a rollout that runs: all hosts return to the version before.",
             discussion: "Nothing undoes it: to try the version again, create another rollout."
         )
@@ -167,6 +173,7 @@ struct RolloutCommands: AsyncParsableCommand {
 
     struct Rollback: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "rollback",
             abstract: "Returns all hosts to the version before, also after it was complete.",
             discussion: "Only the newest rollout of a channel can be rolled back. No bytes move."
         )

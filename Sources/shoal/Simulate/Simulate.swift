@@ -6,6 +6,7 @@ import SwarmSimulator
 /// `shoal simulate`: the machines of a whole fleet in virtual time.
 struct Simulate: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "simulate",
         abstract: "Runs a whole fleet in virtual time, with faults, and checks what must hold.",
         discussion: """
             The peers and the tracker are the real machines; the network, the disks and the clock \

@@ -5,6 +5,7 @@ import SwarmTestnet
 /// `shoal testnet`: real peers in network namespaces on this machine.
 struct Testnet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "testnet",
         abstract: "A laboratory: real peers in clouds, regions and racks on this machine.",
         discussion: """
             'run' plays a scenario, from a cold start to hosts that die, and checks what it \

@@ -35,6 +35,7 @@ struct PricesOptions: ParsableArguments {
 /// `shoal prices`: the prices in use, as a file.
 struct Prices: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "prices",
         abstract: "Prints the prices that costs are reported with, as a price file.",
         discussion: """
             Prices are for a gigabyte (10^9 bytes) by sender, receiver and how far apart they are; \
