@@ -33,9 +33,9 @@ package struct SwarmSettings: Hashable, Sendable {
     /// headers and system calls, shorter spreads a piece over sources sooner.
     package var requestLength = 256 << 10
     /// The same for a peer that sends at least so many bytes a second: a block is one system call
-    /// and one wake-up, and on such a path takes 30 ms at most.
+    /// and one wake-up, and on such a path takes 125 ms at most.
     package var longRequestLength = 1 << 20
-    package var longRequestRate = 32 << 20
+    package var longRequestRate = 8 << 20
     /// Longest request that we serve; announced as `shoal_maxreq`.
     package var requestLengthMax = 1 << 20
     /// Other clients serve 16 KiB (BEP 3's customary block).
