@@ -100,6 +100,24 @@ struct TransportDirectTests {
         _ = try reader.embedded.channel.finish(acceptAlreadyClosed: true)
     }
 
+    @Test("a read is known to find the header of a long block, behind another such block only")
+    func beforeLongBlock() throws {
+        let end = End(Fixture.us, sink: MemorySink(refusing: 5))
+        var reader = try Reader(end)
+        var known: [Bool] = []
+        for part in [
+            Fixture.handshake(Fixture.them), Fixture.pieceFrame(0, 0, Self.long[0]),
+            Fixture.frame(.have(3)), Array(Fixture.pieceFrame(5, 0, Self.long[1])[..<40]),
+            Array(Fixture.pieceFrame(5, 0, Self.long[1])[40...]),
+            Fixture.pieceFrame(1, 0, [1, 2, 3]),
+        ] {
+            try reader.read(part[...])
+            known.append(reader.direct.isBeforeLongBlock)
+        }
+        #expect(known == [false, true, true, false, true, false])
+        _ = try reader.embedded.channel.finish()
+    }
+
     @Test("a read that was lent a block and brought nothing closes the connection")
     func lost() throws {
         let end = End(Fixture.us)

@@ -23,6 +23,9 @@ package final class DirectReceive {
     }
 
     private var state = State.idle
+    /// Whether the next read is to find the header of a long block, most likely. It had better be
+    /// short then: what it brings of the block must be copied.
+    package internal(set) var isBeforeLongBlock = false
 
     package init() {}
 

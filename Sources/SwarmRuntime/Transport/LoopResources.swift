@@ -19,6 +19,8 @@ final class LoopResources {
     /// Bytes are parsed and stored before a read returns, so one buffer serves every connection,
     /// and it stays in the cache of the core.
     private var receiveBuffer: ByteBuffer?
+    /// The same for reads that are to bring the header of a long block and little of the block.
+    private var headerBuffer: ByteBuffer?
     /// Whether files of a device can be sent without reading them, by device number.
     private var canSendfile: [UInt64: Bool] = [:]
 
@@ -29,19 +31,32 @@ final class LoopResources {
     }
 
     /// The loop's receive buffer, empty. A new one when the last was not given back.
-    func takeReceiveBuffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+    func takeReceiveBuffer(
+        beforeLongBlock: Bool,
+        allocator: ByteBufferAllocator
+    ) -> ByteBuffer {
         var taken: ByteBuffer?
-        swap(&taken, &receiveBuffer)
+        if beforeLongBlock {
+            swap(&taken, &headerBuffer)
+        } else {
+            swap(&taken, &receiveBuffer)
+        }
         guard var buffer = taken.take() else {
-            return allocator.buffer(capacity: limits.receiveBufferLength)
+            let length = limits.receiveBufferLength
+            return allocator.buffer(
+                capacity: beforeLongBlock ? min(limits.headerBufferLength, length) : length
+            )
         }
         buffer.clear()
         return buffer
     }
 
     func giveBackReceiveBuffer(_ buffer: ByteBuffer) {
-        guard buffer.capacity >= limits.receiveBufferLength else { return }
-        receiveBuffer = buffer
+        if buffer.capacity >= limits.receiveBufferLength {
+            receiveBuffer = buffer
+        } else if buffer.capacity >= limits.headerBufferLength {
+            headerBuffer = buffer
+        }
     }
 
     /// Tries `sendfile` once per device: a failure on a socket would cost the connection.
@@ -81,7 +96,12 @@ struct SharedReceiveAllocator: RecvByteBufferAllocator {
 
     func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
         guard hasRead else { return allocator.buffer(capacity: Self.firstCapacity) }
-        return direct.value.take() ?? loop.value.takeReceiveBuffer(allocator: allocator)
+        let direct = direct.value
+        return direct.take()
+            ?? loop.value.takeReceiveBuffer(
+                beforeLongBlock: direct.isBeforeLongBlock,
+                allocator: allocator
+            )
     }
 
     /// Nil and true below tell the channel to ask for a buffer at each read rather than keep its

@@ -50,6 +50,7 @@ extension PeerConnectionHandler {
             case .blockHeader(let block):
                 let isWanted = session.swarm.sink.wants(block, from: session.connection.id)
                 assembly = BlockAssembly(block: block, isWanted: isWanted)
+                sendsLongBlocks = isLong(block)
             }
         } catch {
             close(error)
@@ -78,9 +79,9 @@ extension PeerConnectionHandler {
     /// Lets the next read go where the block is gathered, when it is long: such blocks come one
     /// behind the other, and with a read that ends at the header of the next none is copied.
     private func offerBuffer() {
-        guard let direct, closeReason == nil, !isSuspended, let length = assembly?.block.length,
-            length >= resources.limits.handedOverLengthMin,
-            let buffer = assembly?.lend(loop: loop)
+        direct?.isBeforeLongBlock = assembly == nil && sendsLongBlocks
+        guard let direct, closeReason == nil, !isSuspended, let block = assembly?.block,
+            isLong(block), let buffer = assembly?.lend(loop: loop)
         else { return }
         direct.offer(buffer)
     }
@@ -114,7 +115,12 @@ extension PeerConnectionHandler {
 
     /// Blocks are stored in the order in which they came.
     private func mustHandOver(_ block: RawBlock) -> Bool {
-        handedOverBytes > 0 || block.length >= resources.limits.handedOverLengthMin
+        handedOverBytes > 0 || isLong(block)
+    }
+
+    /// Long enough to be stored by another thread.
+    private func isLong(_ block: RawBlock) -> Bool {
+        block.length >= resources.limits.handedOverLengthMin
     }
 
     /// Has the block stored by another thread, or does it here when none is free.

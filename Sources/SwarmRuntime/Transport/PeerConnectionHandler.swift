@@ -51,6 +51,8 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     // Receiving, see PeerConnectionHandler+Receiving.swift.
     var reader: FrameReader
     var assembly: BlockAssembly?
+    /// Whether the last block was a long one.
+    var sendsLongBlocks = false
     /// Nil when what arrives has passed another handler, which has buffers of its own.
     private(set) var direct: DirectReceive?
     /// Bytes that arrived while reading was suspended.

@@ -31,6 +31,9 @@ package struct TransportLimits: Hashable, Sendable {
     /// Bytes of one read: memory per event loop, shared by its connections. Reads of 64 KiB cost 70
     /// % more processor time per byte.
     package var receiveBufferLength = 1 << 20
+    /// Bytes of a read that is to find the header of a long block: what it brings of the block is
+    /// copied to where the rest will be read. A loop keeps one such buffer.
+    package var headerBufferLength = 4 << 10
     /// Idle block and send buffers kept per event loop, in bytes.
     package var pooledBytesMax = 8 << 20
     /// Blocks up to this length are copied behind their header and written in one system call;
