@@ -4,12 +4,12 @@ import SwarmModel
 import SwarmRuntime
 import Testing
 
-/// Blocks that another thread stores while the event loop goes on.
+/// Blocks that other threads store while the event loop goes on.
 @Suite("StoreLine", .timeLimit(.minutes(1)))
 struct TransportStoringTests {
     private let group = MultiThreadedEventLoopGroup.singleton
 
-    /// A connection over loopback whose accepting end stores on one thread, before which there is a
+    /// A connection over loopback whose accepting end stores on threads before which there is a
     /// gate.
     private struct Connection {
         let gate = Gate()
@@ -18,10 +18,14 @@ struct TransportStoringTests {
         let resources: TransportResources
         let listener: PeerListener
 
-        init(_ group: any EventLoopGroup, limits: TransportLimits = TransportLimits()) async throws
-        {
-            receiver = End(Fixture.us, sink: MemorySink(gate: gate))
-            resources = TransportResources(group: group, limits: limits, storeThreadCount: 1)
+        init(
+            _ group: any EventLoopGroup,
+            limits: TransportLimits = TransportLimits(),
+            threads: Int = 1,
+            gatedPieces: Range<UInt32> = 0..<UInt32.max
+        ) async throws {
+            receiver = End(Fixture.us, sink: MemorySink(gate: gate, of: gatedPieces))
+            resources = TransportResources(group: group, limits: limits, storeThreadCount: threads)
             listener = try await PeerListener.bind(
                 host: "127.0.0.1",
                 port: 0,
@@ -62,7 +66,54 @@ struct TransportStoringTests {
         }
         #expect(events == expected)
         let stored = ranges.map { MemorySink.Block(block: $0.raw, bytes: Fixture.payload($0)) }
-        #expect(connection.receiver.sink.blocks == stored)
+        #expect(Set(connection.receiver.sink.blocks) == Set(stored))
+        #expect(connection.receiver.sink.blocks.count == stored.count)
+        await connection.close()
+    }
+
+    @Test("several threads store for one connection, and what they store is heard of in order")
+    func severalThreads() async throws {
+        let connection = try await Connection(group, threads: 2, gatedPieces: 0..<1)
+        let (sender, sink) = (connection.sender.recorder.transport, connection.receiver.sink)
+        let ranges = try [(0, 0), (1, 0), (1, 1 << 18)].map {
+            try Fixture.served($0.0, $0.1, 1 << 18)
+        }
+        sender.sendBlock(ranges[0])
+        await connection.gate.arrival()
+        for range in ranges.dropFirst() { sender.sendBlock(range) }
+        sender.send([.have(3)])
+        while sink.blocks.count < 2 { await Task.yield() }
+        #expect(connection.receiver.recorder.events.isEmpty)
+        connection.gate.open()
+        let events = await connection.receiver.recorder.waitForEvents(ranges.count + 1)
+        #expect(events == ranges.map { .block($0.raw, .stored) } + [.message(.have(3))])
+        await connection.close()
+    }
+
+    @Test("the loop stores a block for each that threads that lag behind get done")
+    func help() async throws {
+        var limits = TransportLimits()
+        limits.helpedFromBytes = 1 << 18
+        let connection = try await Connection(group, limits: limits, gatedPieces: 0..<1)
+        let (gauges, sender) = (connection.resources.gauges, connection.sender.recorder.transport)
+        let sink = connection.receiver.sink
+        let done = try Fixture.served(1, 0, 1 << 18)
+        sender.sendBlock(done)
+        _ = await connection.receiver.recorder.waitForEvents(1)
+        let held = try Fixture.served(0, 0, 1 << 18)
+        sender.sendBlock(held)
+        await connection.gate.arrival()
+        let others = try (1...2).map { try Fixture.served(1, $0 << 18, 1 << 18) }
+        sender.sendBlock(others[0])
+        while sink.blocks.count < 2 { await Task.yield() }
+        #expect(gauges.handedOverBytes.value == 1 << 18)
+        // Nothing was done meanwhile: the next waits.
+        sender.sendBlock(others[1])
+        while gauges.handedOverBytes.value < 2 << 18 { await Task.yield() }
+        #expect(sink.blocks.map(\.block) == [done.raw, others[0].raw])
+        connection.gate.open()
+        let events = await connection.receiver.recorder.waitForEvents(4)
+        #expect(events == ([done, held] + others).map { .block($0.raw, .stored) })
         await connection.close()
     }
 

@@ -200,11 +200,17 @@ final class MemorySink: BlockSink {
     private let stored = Mutex<[Block]>([])
     private let refused: UInt32?
     private let gate: Gate?
+    private let gatedPieces: Range<UInt32>
 
-    /// Refuses blocks of one piece, and takes the others only while the gate is open.
-    init(refusing piece: UInt32? = nil, gate: Gate? = nil) {
+    /// Refuses blocks of one piece, and takes those of the gated ones only while the gate is open.
+    init(
+        refusing piece: UInt32? = nil,
+        gate: Gate? = nil,
+        of gatedPieces: Range<UInt32> = 0..<UInt32.max
+    ) {
         refused = piece
         self.gate = gate
+        self.gatedPieces = gatedPieces
     }
 
     var blocks: [Block] { stored.withLock { $0 } }
@@ -216,7 +222,7 @@ final class MemorySink: BlockSink {
         of block: RawBlock,
         from connection: ConnectionID
     ) -> BlockOutcome {
-        gate?.pass()
+        if gatedPieces.contains(block.piece) { gate?.pass() }
         let block = Block(block: block, bytes: Array(bytes))
         stored.withLock { $0.append(block) }
         return .stored

@@ -63,7 +63,7 @@ extension PeerConnectionHandler {
         assembly = nil
         switch whole {
         case .unwanted: emit(.block(block, .discarded))
-        case .inPlace(let bytes) where !mustHandOver(block):
+        case .inPlace(let bytes) where !isLong(block):
             emit(.block(block, storeHere(bytes, of: block, session)))
         case .inPlace(let bytes):
             // The receive buffer is needed for the next read.
@@ -113,25 +113,21 @@ extension PeerConnectionHandler {
         }
     }
 
-    /// Blocks are stored in the order in which they came.
-    private func mustHandOver(_ block: RawBlock) -> Bool {
-        handedOverBytes > 0 || isLong(block)
-    }
-
     /// Long enough to be stored by another thread.
     private func isLong(_ block: RawBlock) -> Bool {
         block.length >= resources.limits.handedOverLengthMin
     }
 
-    /// Has the block stored by another thread, or does it here when none is free.
+    /// Has the block stored by another thread, or does it here: when none is free, or to help.
     private func handOver(_ bytes: ByteBuffer, of block: RawBlock, _ session: Session) {
         let job = StoreLine.Job(
             block: block,
             buffer: bytes,
             sink: session.swarm.sink,
-            connection: session.connection.id
+            connection: session.connection.id,
+            position: releasedCount + held.count
         )
-        guard mustHandOver(block), storeLine(of: session).add(job) else {
+        guard isLong(block), !mustHelp(), storeLine(of: session).add(job) else {
             let outcome = storeHere(bytes, of: block, session)
             loop.pool.giveBack(bytes, capacity: Int(block.length))
             return emit(.block(block, outcome))
@@ -140,6 +136,16 @@ extension PeerConnectionHandler {
         resources.gauges.handedOverBytes.add(Int(block.length))
         held.append(nil)
         if handedOverBytes >= resources.limits.handedOverBytesMax { pauseReading() }
+    }
+
+    /// Whether the loop stores a block itself since the threads that do lag behind. Once for each
+    /// block that they get done: where a disk hangs the loop goes on.
+    private func mustHelp() -> Bool {
+        guard handedOverBytes >= resources.limits.helpedFromBytes, hasLineProgressed else {
+            return false
+        }
+        hasLineProgressed = false
+        return true
     }
 
     private func storeLine(of session: Session) -> StoreLine {
@@ -156,7 +162,8 @@ extension PeerConnectionHandler {
         loop.pool.giveBack(job.buffer, capacity: Int(job.block.length))
         handedOverBytes -= Int(job.block.length)
         resources.gauges.handedOverBytes.subtract(Int(job.block.length))
-        release(.block(job.block, outcome))
+        hasLineProgressed = true
+        release(.block(job.block, outcome), at: job.position)
         if isReadingPaused, handedOverBytes <= resources.limits.handedOverBytesMax / 2 {
             isReadingPaused = false
             updateReading()

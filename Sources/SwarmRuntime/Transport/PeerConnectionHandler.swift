@@ -61,11 +61,15 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
     /// Where blocks go to be stored by another thread; made for the first.
     var line: StoreLine?
     var handedOverBytes = 0
+    /// Whether a block came back from there since the loop stored one itself.
+    var hasLineProgressed = false
     var isReadingPaused = false
     // Events, see below.
     private var events: [ConnectionEvent] = []
     /// Events behind a block that is being stored by another thread; nil for such a block.
     var held: CircularBuffer<ConnectionEvent?> = []
+    /// How many have been held and are no longer.
+    private(set) var releasedCount = 0
     private var isFinishing = false
     private(set) var unacknowledged = 0
     private var isDeliveryScheduled = false
@@ -260,13 +264,15 @@ package final class PeerConnectionHandler: ChannelInboundHandler {
         if held.isEmpty { events.append(event) } else { held.append(event) }
     }
 
-    /// The first block that was held is stored: its event goes, with those behind it.
-    func release(_ event: ConnectionEvent) {
-        precondition(!held.isEmpty && held.removeFirst() == nil, "no block is being stored")
-        events.append(event)
+    /// A block is stored: its event goes once those before it have, with those behind it.
+    func release(_ event: ConnectionEvent, at position: Int) {
+        let index = held.index(held.startIndex, offsetBy: position - releasedCount)
+        precondition(held[index] == nil, "no block is being stored")
+        held[index] = event
         while let next = held.first, let event = next {
             events.append(event)
             held.removeFirst()
+            releasedCount += 1
         }
     }
 

@@ -3,9 +3,9 @@ import NIOPosix
 import SwarmModel
 import Synchronization
 
-/// Stores the blocks of one connection on another thread, one after the other, so that its event
-/// loop receives the next block while one is hashed and written. Two cores then serve one fast
-/// connection; a process whose cores are all storing gets none, and stores on the loop.
+/// Stores the blocks of one connection on other threads, so that its event loop receives the next
+/// block while one is hashed and written. Several cores then serve one fast connection; a process
+/// whose cores are all storing gets none, and stores on the loop.
 ///
 /// Used on the connection's event loop; only ``work()`` is run by the threads.
 final class StoreLine: Sendable {
@@ -15,17 +15,19 @@ final class StoreLine: Sendable {
         let buffer: ByteBuffer
         let sink: any BlockSink
         let connection: ConnectionID
+        /// Where among the held events of its connection the block's is, counted from the first.
+        let position: Int
     }
 
     private struct State: Sendable {
         var jobs: CircularBuffer<Job> = []
-        var isWorking = false
+        var workers = 0
     }
 
     private let threads: StoreThreads
     private let state = Locked(State())
     private let loop: any EventLoop
-    /// Called on the loop for each job, in their order.
+    /// Called on the loop for each job, in the order in which they are done.
     private let report: @Sendable (Job, BlockOutcome) -> Void
 
     init(
@@ -41,18 +43,16 @@ final class StoreLine: Sendable {
     /// Takes a job, unless the line is empty and all cores are busy: then the caller stores the
     /// block itself.
     func add(_ job: Job) -> Bool {
-        let isTaken = state.withLock { state in
-            if !state.isWorking {
-                guard threads.lend() else { return (taken: false, starts: false) }
-                state.isWorking = true
-                state.jobs.append(job)
-                return (true, true)
-            }
+        let (isTaken, starts) = state.withLock { state in
+            // One more when the job would wait behind another that waits.
+            let starts = (state.workers == 0 || !state.jobs.isEmpty) && threads.lend()
+            guard starts || state.workers > 0 else { return (false, false) }
+            if starts { state.workers += 1 }
             state.jobs.append(job)
-            return (true, false)
+            return (true, starts)
         }
-        if isTaken.starts { threads.run { self.work() } }
-        return isTaken.taken
+        if starts { threads.run { self.work() } }
+        return isTaken
     }
 
     private func work() {
@@ -67,7 +67,7 @@ final class StoreLine: Sendable {
     private func next() -> Job? {
         state.withLock { state in
             guard let job = state.jobs.popFirst() else {
-                state.isWorking = false
+                state.workers -= 1
                 threads.takeBack()
                 return nil
             }

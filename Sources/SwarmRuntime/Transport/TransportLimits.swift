@@ -47,6 +47,9 @@ package struct TransportLimits: Hashable, Sendable {
     /// Bytes of one connection that wait to be stored by another thread before reading stops. One
     /// read and one block may come on top.
     package var handedOverBytesMax = 4 << 20
+    /// So many, and the loop stores blocks too: the threads lag behind, and to stop reading would
+    /// leave the loop's core idle.
+    package var helpedFromBytes = 3 << 20
     /// Bytes encrypted and written at a time: fifteen TLS records, which with what encryption adds
     /// fit into 256 KiB. Each connection that sends keeps a buffer of that size.
     package var sealedLength = 15 * (16 << 10)
