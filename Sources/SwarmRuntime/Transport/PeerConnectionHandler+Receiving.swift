@@ -138,8 +138,8 @@ extension PeerConnectionHandler {
         if handedOverBytes >= resources.limits.handedOverBytesMax { pauseReading() }
     }
 
-    /// Whether the loop stores a block itself since the threads that do lag behind. Once for each
-    /// block that they get done: where a disk hangs the loop goes on.
+    /// Whether the loop stores a long block itself since the threads that do lag behind. Once for
+    /// each block that they get done: a disk that hangs holds it up with one such block at most.
     private func mustHelp() -> Bool {
         guard handedOverBytes >= resources.limits.helpedFromBytes, hasLineProgressed else {
             return false
