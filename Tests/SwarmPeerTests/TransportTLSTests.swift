@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import SwarmModel
 import SwarmRuntime
+import Synchronization
 import Testing
 
 @Suite("Connections over TLS", .timeLimit(.minutes(1)))
@@ -87,6 +88,19 @@ struct TransportTLSTests {
             expected += [.block(range.raw, .stored), .message(.have(UInt32(index)))]
         }
         #expect(await pair.dialled.recorder.waitForEvents(expected.count) == expected)
+        await pair.close()
+    }
+
+    @Test("a buffer from the pool is filled where it lies")
+    func oneBuffer() async throws {
+        let pair = try await TLSPair.connect(resources: try TLSBench.resources())
+        let range = try Fixture.served(0, 0, 1 << 14)
+        for count in 1...8 {
+            pair.accepted.recorder.transport.sendBlock(range)
+            _ = await pair.accepted.recorder.waitForEvents(count)
+        }
+        // A copy would be somewhere else than what it was made of, and what comes next is made of it.
+        #expect(pair.accepted.source.destinations.withLock { $0.count } == 1)
         await pair.close()
     }
 

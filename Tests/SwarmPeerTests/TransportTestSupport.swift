@@ -264,6 +264,8 @@ final class FileSource: BlockSource {
 
     let mode: Mode
     let owner: Owner
+    /// Where blocks were read to.
+    let destinations = Mutex<Set<UInt>>([])
 
     init(_ mode: Mode = .file) {
         self.mode = mode
@@ -273,6 +275,7 @@ final class FileSource: BlockSource {
     func read(_ range: ServedRange, into destination: UnsafeMutableRawBufferPointer) throws {
         guard mode != .failing else { throw Failure() }
         #expect(destination.count == range.length)
+        _ = destinations.withLock { $0.insert(UInt(bitPattern: destination.baseAddress)) }
         let offset = range.piece.number << 20 + range.offset
         let count = pread(
             Fixture.file.descriptor,
@@ -295,6 +298,7 @@ final class FileSource: BlockSource {
 struct End: SwarmLookup {
     let recorder: Recorder
     let sink: MemorySink
+    let source: FileSource
     let context: ConnectionContext
 
     init(
@@ -306,11 +310,12 @@ struct End: SwarmLookup {
     ) {
         self.recorder = recorder
         self.sink = sink
+        self.source = FileSource(source)
         let numbers = Numbers()
         context = ConnectionContext(
             handshake: Handshake(swarm: swarm, peer: peer),
             sink: sink,
-            source: FileSource(source),
+            source: self.source,
             observer: recorder,
             nextConnectionID: { numbers.next() }
         )

@@ -33,8 +33,7 @@ extension PeerConnectionHandler {
             case .open(let session) = phase
         else { return }
         let capacity = resources.limits.sealedLength
-        let buffer = loop.pool.take(capacity: capacity, allocator: ByteBufferAllocator())
-        var chunk = SendChunk(buffer: buffer, pooledCapacity: capacity)
+        var chunk = SendChunk(from: &loop.pool, capacity: capacity)
         while let item = sealing.first, take(item, into: &chunk, from: session.swarm.source) {}
         var record = SendRecord(blocks: chunk.blocks, cost: chunk.cost)
         record.buffer = (chunk.buffer, capacity: capacity)

@@ -10,6 +10,20 @@ struct SendChunk {
     /// Blocks whose last byte is in the buffer.
     var blocks: [RawBlock] = []
     var cost = 0
+
+    init(_ buffer: consuming ByteBuffer, pooledCapacity: Int?) {
+        self.buffer = buffer
+        self.pooledCapacity = pooledCapacity
+    }
+
+    /// Taken from the pool here, so that nobody else refers to the buffer: with a second reference
+    /// the first write would copy all of it, whatever it holds.
+    init(from pool: inout BufferPool, capacity: Int) {
+        self.init(
+            pool.take(capacity: capacity, allocator: ByteBufferAllocator()),
+            pooledCapacity: capacity
+        )
+    }
 }
 
 /// What to do when a write is done.
@@ -161,7 +175,7 @@ extension PeerConnectionHandler {
         writeHeader(of: range, to: &header.buffer)
         chunk = header
         writeChunk()
-        chunk = SendChunk(buffer: data, pooledCapacity: capacity)
+        chunk = SendChunk(data, pooledCapacity: capacity)
         guard range.padding == 0 else { return appendPadding(of: range, cost: cost) }
         chunk?.blocks = [range.raw]
         chunk?.cost = cost
@@ -206,13 +220,14 @@ extension PeerConnectionHandler {
             }
             writeChunk()
         }
-        let allocator = ByteBufferAllocator()
         guard let capacity = pooledCapacity else {
             let length = max(room, Self.messageBufferLength)
-            return SendChunk(buffer: allocator.buffer(capacity: length), pooledCapacity: nil)
+            return SendChunk(
+                ByteBufferAllocator().buffer(capacity: length),
+                pooledCapacity: nil
+            )
         }
-        let buffer = loop.pool.take(capacity: capacity, allocator: allocator)
-        return SendChunk(buffer: buffer, pooledCapacity: capacity)
+        return SendChunk(from: &loop.pool, capacity: capacity)
     }
 
     private func writeChunk() {
