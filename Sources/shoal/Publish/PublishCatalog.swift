@@ -10,6 +10,8 @@ enum PublishCatalog {
         _ reference: ModelReference,
         at trackers: [TrackerAddress]
     ) async throws {
+        // No client either, and none of its threads: a short run is mostly its start.
+        guard !trackers.isEmpty else { return }
         try await TrackerRequests.withClient { client in
             for tracker in trackers {
                 do {
@@ -31,7 +33,8 @@ enum PublishCatalog {
         at trackers: [TrackerAddress],
         token: String?
     ) async throws -> [PublishReport.Tracker] {
-        try await TrackerRequests.withClient { client in
+        guard !trackers.isEmpty else { return [] }
+        return try await TrackerRequests.withClient { client in
             var reports: [PublishReport.Tracker] = []
             for tracker in trackers {
                 let catalog = CatalogClient(client: client, tracker: tracker, token: token)
