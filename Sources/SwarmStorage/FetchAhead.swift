@@ -32,6 +32,9 @@ struct FetchAhead: ~Copyable {
     }
 
     private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+    /// Windows begin at whole huge pages: the kernel enters one of a file in memory at once, and
+    /// what is before the first whole one page by page.
+    private static let hugePageBytes = 2 << 20
 
     private func covers(_ bytes: Range<Int>, of file: Int32) -> Bool {
         guard let window else { return false }
@@ -42,7 +45,7 @@ struct FetchAhead: ~Copyable {
     private mutating func map(_ file: Int32, from offset: Int) {
         unmap()
         window = nil
-        let start = offset / Self.pageBytes * Self.pageBytes
+        let start = offset / Self.hugePageBytes * Self.hugePageBytes
         let base = mmap(nil, Self.windowBytes, PROT_READ, MAP_SHARED, file, start)
         guard let base, base != MAP_FAILED else { return }
         madvise(base, Self.windowBytes, MADV_SEQUENTIAL)

@@ -48,6 +48,21 @@ struct FetchAheadTests {
         }
     }
 
+    @Test("the most that may be asked for lies in one window, whatever its offset")
+    func longest() throws {
+        let (count, offset) = (Self.window / 2, (2 << 20) - 1)
+        let mark = Self.mark(1)
+        try withFile(marksAt: []) { file in
+            let end = offset + count - mark.count
+            _ = try file.writeAll(toAbsoluteOffset: Int64(end), mark)
+            var ahead = FetchAhead()
+            let found = ahead.fetch(count, at: offset, of: file.rawValue)
+            let start = try #require(found)
+            let last = UnsafeRawBufferPointer(start: start, count: count).suffix(mark.count)
+            #expect(Array(last) == mark)
+        }
+    }
+
     @Test("another file is another window")
     func files() throws {
         try withFile(marksAt: [100]) { first in
