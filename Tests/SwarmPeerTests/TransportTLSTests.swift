@@ -99,7 +99,7 @@ struct TransportTLSTests {
             pair.accepted.recorder.transport.sendBlock(range)
             _ = await pair.accepted.recorder.waitForEvents(count)
         }
-        // A copy would be somewhere else than what it was made of, and what comes next is made of it.
+        // A copy would lie elsewhere than what it was made of, and the next is made of the copy.
         #expect(pair.accepted.source.destinations.withLock { $0.count } == 1)
         await pair.close()
     }
